@@ -1,0 +1,1 @@
+"""Where things are kept: PostgreSQL reads and writes, migrations, loaders, embedded stores."""

@@ -1,0 +1,176 @@
+"""Codes, the systems they belong to, and the releases that say what they mean and when."""
+
+import re
+from datetime import date, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from schema.shape import Shape
+
+
+class CodeSystemKey(StrEnum):
+    """Every code system the catalogue can hold, whether or not a release of it is loaded."""
+
+    ICD10CM = "ICD10CM"
+    ICD10PCS = "ICD10PCS"
+    ICD9CM_DX = "ICD9CM_DX"
+    ICD9CM_PX = "ICD9CM_PX"
+    HCPCS = "HCPCS"
+    HCPCS_MODIFIER = "HCPCS_MODIFIER"
+    CPT = "CPT"
+    MSDRG = "MSDRG"
+    MDC = "MDC"
+    HCC = "HCC"
+    CCSR = "CCSR"
+    DEMO = "DEMO"
+
+
+class CodeKind(StrEnum):
+    """What a code is in its system's tree."""
+
+    CHAPTER = "CHAPTER"
+    BLOCK = "BLOCK"
+    HEADER = "HEADER"
+    CODE = "CODE"
+    MODIFIER = "MODIFIER"
+
+
+class CodeStatus(StrEnum):
+    """Where a code stands on the date asked about."""
+
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    DELETED = "DELETED"
+    FUTURE = "FUTURE"
+
+
+class CodeKey(NamedTuple):
+    """The identity of a code, never its value alone: 656 HCPCS codes are spelled like ICD-10-CM."""
+
+    system: CodeSystemKey
+    value: str
+    """Stored form: upper case, no dots, no blanks."""
+
+    def __str__(self) -> str:
+        return f"{self.system}:{self.value}"
+
+
+VALUE_MAX_LENGTH = 20
+"""Longest code text accepted, in characters; the longest official one is a block range."""
+
+_STORED = re.compile(r"[A-Z0-9][A-Z0-9-]*")
+
+
+def normalize(text: str) -> str | None:
+    """The stored form of a code as people type it (dots, blanks, lower case); None if it is none.
+
+    Hyphens stay: they are part of a block's range (`I10-I1A`) and of a DEMO code (`DM-4120`).
+    """
+    if len(text) > VALUE_MAX_LENGTH * 2:
+        return None
+    value = re.sub(r"[.\s]", "", text).upper()
+    return value if len(value) <= VALUE_MAX_LENGTH and _STORED.fullmatch(value) else None
+
+
+def display(key: CodeKey, kind: CodeKind) -> str:
+    """The printed form of a code: ICD codes get their dot, everything else is printed as stored."""
+    if kind not in (CodeKind.HEADER, CodeKind.CODE):
+        return key.value
+    dot = _DOT_AFTER.get(key.system)
+    if dot is None:
+        return key.value
+    if key.system is CodeSystemKey.ICD9CM_DX and key.value.startswith("E"):
+        dot = 4
+    return key.value if len(key.value) <= dot else f"{key.value[:dot]}.{key.value[dot:]}"
+
+
+_DOT_AFTER = {CodeSystemKey.ICD10CM: 3, CodeSystemKey.ICD9CM_DX: 3, CodeSystemKey.ICD9CM_PX: 2}
+
+
+class Release(Shape):
+    """One published edition of a code system, as loaded."""
+
+    id: int
+    system: CodeSystemKey
+    label: str
+    """The publisher's name of the edition with our suffix for updates, for example `FY2026-APR`."""
+    effective_from: date
+    effective_to: date | None
+    """Last day in force, inclusive; None until a successor is loaded or the system closed."""
+    publisher: str
+    source: str
+    """The package or file it was read from, and the member inside."""
+    sha256: str
+    """SHA-256 of the bytes it was read from, hexadecimal; loading them again changes nothing."""
+    loaded_at: datetime
+    code_count: int
+    """Codes of every kind that the release names, chapters and headers included."""
+    stale_reason: str | None
+    """Why a newer edition should be in force on the date asked about; None when it is current."""
+
+
+class CodeSystem(Shape):
+    """A code system and what of it is loaded."""
+
+    key: CodeSystemKey
+    name: str
+    publisher: str
+    uri: str
+    """The identifier of the system in HL7 terminology."""
+    license_notice: str | None
+    """The notice its licence asks for; None for works of the US government and for our own."""
+    full_descriptors_allowed: bool
+    """False while the licence forbids showing official texts here."""
+    closed_on: date | None
+    """Last day the system itself was in force; None while it is maintained."""
+    releases: tuple[Release, ...]
+    """Newest first."""
+
+
+class Code(Shape):
+    """The free facts of one code on one date: what every viewer may read without being charged."""
+
+    id: int
+    key: CodeKey
+    kind: CodeKind
+    title: str | None
+    """Official title; None when no loaded release describes the code or its licence forbids."""
+    short_title: str | None
+    status: CodeStatus
+    is_billable: bool | None
+    """Whether the code may be submitted on a claim; None when no release describes it."""
+    why_not_billable: str | None
+    effective_from: date | None
+    effective_to: date | None
+    """Last day in force, inclusive; None while open."""
+    release: Release | None
+    """The release that describes it on the date asked about; None for a code only a map names."""
+    parent_id: int | None
+
+    @property
+    def display(self) -> str:
+        """The printed form, with the system's dot."""
+        return display(self.key, self.kind)
+
+
+class MissingReason(StrEnum):
+    """The ways a look-up ends without a code."""
+
+    NOT_A_CODE = "NOT_A_CODE"
+    """The text cannot be a code of any system."""
+    UNKNOWN = "UNKNOWN"
+    """The system is loaded and has no such code."""
+    NOT_LOADED = "NOT_LOADED"
+    """No release in force on that date is loaded, or only a map names the code."""
+
+
+class CodeMissing(Shape):
+    """Why a code cannot be answered: a value, not an exception."""
+
+    requested: str
+    reason: MissingReason
+    message: str
+
+
+CodeLookup = Code | tuple[Code, ...] | CodeMissing
+"""A code; several candidates, when asked without a system; or why there is none."""

@@ -1,0 +1,62 @@
+"""What can go wrong, as exceptions: broken promises only; an expected refusal is a value.
+
+CodestileError
+├── SettingRefused       a setting is missing, unknown or out of bounds
+├── StoreUnavailable     PostgreSQL or Valkey did not answer in time
+├── UnsafeStore          a store runs with options that could lose or invent an event
+├── DataFolderInUse      another server holds this data folder
+├── StoreFailedToStart   an embedded store did not come up
+├── MigrationRefused     a migration file was edited, lost or is out of order
+└── FileRefused          an official file is not what its format promises
+"""
+
+from typing import Literal
+
+
+class CodestileError(Exception):
+    """Root of every exception we raise on purpose; the message says what to do."""
+
+
+class SettingRefused(CodestileError):
+    """A setting is missing, unknown or out of bounds."""
+
+
+class StoreUnavailable(CodestileError):
+    """A store did not answer in time; nothing was decided and nothing was changed by the caller."""
+
+    def __init__(
+        self, store: Literal["postgres", "valkey"], reason: str, *, retry_after_seconds: int = 2
+    ) -> None:
+        super().__init__(f"{store} is unavailable: {reason}")
+        self.store = store
+        self.retry_after_seconds = retry_after_seconds
+
+
+class UnsafeStore(CodestileError):
+    """A store is reachable but runs with options that could lose or invent an event."""
+
+
+class DataFolderInUse(CodestileError):
+    """Another server holds this data folder; the message names its address."""
+
+
+class StoreFailedToStart(CodestileError):
+    """An embedded store did not come up; the message names its log."""
+
+
+class MigrationRefused(CodestileError):
+    """An applied migration file was edited or lost, or a number is out of order."""
+
+
+class FileRefused(CodestileError):
+    """An official file is not what its format promises; nothing of it was kept."""
+
+    def __init__(
+        self, file: str, reason: str, *, line: int | None = None, column: int | None = None
+    ) -> None:
+        place = file if line is None else f"{file}:{line}" + (f":{column}" if column else "")
+        super().__init__(f"{place}: {reason}")
+        self.file = file
+        self.line = line
+        self.column = column
+        self.reason = reason

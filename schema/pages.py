@@ -1,0 +1,136 @@
+"""Code pages: everything we say about one code, section by section, before any lock is applied."""
+
+from datetime import date
+from enum import StrEnum
+
+from schema.codes import Code
+from schema.crosswalks import Translation
+from schema.shape import Shape
+
+
+class SectionKind(StrEnum):
+    """The sections of every page, in the order of the page."""
+
+    OFFICIAL_DESCRIPTION = "OFFICIAL_DESCRIPTION"
+    COMMON_LANGUAGE = "COMMON_LANGUAGE"
+    GUIDELINES = "GUIDELINES"
+    MODIFIERS = "MODIFIERS"
+    CROSSWALKS = "CROSSWALKS"
+    CODE_EDITS = "CODE_EDITS"
+    COVERAGE_AND_PAYMENT = "COVERAGE_AND_PAYMENT"
+    HISTORY = "HISTORY"
+
+
+class LockReason(StrEnum):
+    """Why a section is closed to this viewer; the first that applies, in this order."""
+
+    LICENSE_RESTRICTED = "LICENSE_RESTRICTED"
+    VIEW_LIMIT_REACHED = "VIEW_LIMIT_REACHED"
+    NETWORK_LIMIT_REACHED = "NETWORK_LIMIT_REACHED"
+    PREVIEW = "PREVIEW"
+    """The page was asked for as a preview, which opens nothing and charges nothing."""
+    SUBSCRIPTION_REQUIRED = "SUBSCRIPTION_REQUIRED"
+    REGISTRATION_REQUIRED = "REGISTRATION_REQUIRED"
+
+
+class EmptyReason(StrEnum):
+    """Why a section has no content for anyone."""
+
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    """The system has no such thing for this kind of code."""
+    NOT_LOADED = "NOT_LOADED"
+    """The data exists, and is not loaded here: this is never to be read as "none"."""
+    NOT_WRITTEN = "NOT_WRITTEN"
+    """The text is written by editors, and nobody has yet."""
+
+
+class NoteKind(StrEnum):
+    """The instructions of a tabular list, in the words of the ICD-10-CM conventions."""
+
+    INCLUDES = "INCLUDES"
+    INCLUSION_TERM = "INCLUSION_TERM"
+    EXCLUDES1 = "EXCLUDES1"
+    EXCLUDES2 = "EXCLUDES2"
+    CODE_FIRST = "CODE_FIRST"
+    USE_ADDITIONAL = "USE_ADDITIONAL"
+    CODE_ALSO = "CODE_ALSO"
+    NOTE = "NOTE"
+    SEVENTH_CHARACTER_NOTE = "SEVENTH_CHARACTER_NOTE"
+    """The sentence that tells to add a seventh character."""
+    SEVENTH_CHARACTER = "SEVENTH_CHARACTER"
+    """One admitted seventh character and its meaning, `A: initial encounter`."""
+
+
+class Note(Shape):
+    """One instruction that applies to a code, its own or that of a code above it."""
+
+    kind: NoteKind
+    text: str
+    inherited_from: Code | None
+    """The chapter, block or category that says it; None when the code itself does."""
+
+
+class PageText(Shape):
+    """A text that an editor or a publisher wrote for one section of one page."""
+
+    kind: SectionKind
+    markdown: str
+    copyright: str | None
+    """The notice to show under the text; None for works of the US government."""
+
+
+class ModifierUse(Shape):
+    """A modifier that may be appended to the code."""
+
+    modifier: Code
+    guidance: str | None
+
+
+class CodePairEdit(Shape):
+    """A rule against reporting two codes together for one patient on one day."""
+
+    column_one: Code
+    """The code that is paid."""
+    column_two: Code
+    """The code that is denied unless a modifier is allowed and used."""
+    is_modifier_allowed: bool
+    rationale: str
+    effective_from: date
+    effective_to: date | None
+
+
+class PaymentFact(Shape):
+    """One named value of coverage or payment."""
+
+    name: str
+    value: str
+    """As published, with its unit where it has one."""
+    source: str
+
+
+class HistoryEntry(Shape):
+    """What one release said about the code."""
+
+    release_label: str
+    effective_from: date
+    effective_to: date | None
+    title: str
+    is_billable: bool
+
+
+class Page(Shape):
+    """Everything known about one code on one date. Holds locked text: never published as it is."""
+
+    code: Code
+    texts: tuple[PageText, ...]
+    notes: tuple[Note, ...]
+    """By kind in the order of NoteKind, the code's own before inherited ones, nearest first."""
+    modifiers: tuple[ModifierUse, ...]
+    translations: tuple[Translation, ...]
+    """One for each loaded map that starts at the code's system."""
+    edits: tuple[CodePairEdit, ...]
+    units_per_day: int | None
+    """Most units that one claim line may hold for one patient and day; None when not loaded."""
+    payment: tuple[PaymentFact, ...]
+    history: tuple[HistoryEntry, ...]
+    """Newest first."""

@@ -1,0 +1,39 @@
+"""Plans: what a viewer may do, as data."""
+
+from enum import StrEnum
+
+from schema.pages import SectionKind
+from schema.shape import Shape
+
+
+class WindowKind(StrEnum):
+    """How a plan's allowance renews."""
+
+    LIFETIME = "LIFETIME"
+    """Never."""
+    DAY = "DAY"
+    WEEK = "WEEK"
+    """At Monday's midnight."""
+    MONTH = "MONTH"
+    ROLLING = "ROLLING"
+    """Every `rolling_days`, counted from the viewer's first unlock."""
+
+
+class Plan(Shape):
+    """One version of one plan; a change of terms is a new version, never an edit."""
+
+    key: str
+    version: int
+    page_view_limit: int | None
+    """Code pages that may be opened in one window; None when unlimited."""
+    window: WindowKind
+    time_zone: str
+    """IANA name of the zone in which calendar windows begin."""
+    rolling_days: int | None
+    """Length of a rolling window in days of 24 hours; None for the other kinds."""
+    open_sections: frozenset[SectionKind]
+    """Sections open on a granted page."""
+    can_list_crosswalks: bool
+    """Whether the root field `crosswalks` answers this plan."""
+    code_pages_per_operation: int
+    """Most `codePage` selections in one operation."""
