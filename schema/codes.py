@@ -40,8 +40,13 @@ class CodeStatus(StrEnum):
 
     ACTIVE = "ACTIVE"
     INACTIVE = "INACTIVE"
+    """Ended by then, or named by a map only and held by no release."""
     DELETED = "DELETED"
+    """Struck out by its publisher as if it had never been."""
     FUTURE = "FUTURE"
+    """Known already, in force from a later day."""
+    UNKNOWN = "UNKNOWN"
+    """No release that had begun by then is loaded."""
 
 
 class CodeKey(NamedTuple):
@@ -85,6 +90,26 @@ def display(key: CodeKey, kind: CodeKind) -> str:
 
 
 _DOT_AFTER = {CodeSystemKey.ICD10CM: 3, CodeSystemKey.ICD9CM_DX: 3, CodeSystemKey.ICD9CM_PX: 2}
+
+
+def why_not_billable(
+    printed: str,
+    kind: CodeKind,
+    is_billable: bool,
+    status: CodeStatus,
+    effective_from: date,
+    effective_to: date | None,
+) -> str | None:
+    """The sentence that says why a code may not be submitted on a claim; None when it may."""
+    if status is CodeStatus.FUTURE:
+        return f"{printed} starts on {effective_from}."
+    if status is not CodeStatus.ACTIVE:
+        return f"{printed} ended on {effective_to}."
+    if kind is CodeKind.MODIFIER:
+        return f"{printed} is a modifier: it is reported with a code, never alone."
+    if is_billable:
+        return None
+    return f"{printed} is a {kind.lower()}: choose one of the codes below it."
 
 
 class Release(Shape):
@@ -144,7 +169,8 @@ class Code(Shape):
     effective_to: date | None
     """Last day in force, inclusive; None while open."""
     release: Release | None
-    """The release that describes it on the date asked about; None for a code only a map names."""
+    """The release that describes it on the date asked about, or the nearest one that does when it
+    is not in force then; None for a code only a map names."""
     parent_id: int | None
 
     @property

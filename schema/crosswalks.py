@@ -92,3 +92,50 @@ class Translation(Shape):
     """All rows the map has for the source, however many were asked for."""
     map_release: MapRelease | None
     """None when no map is loaded."""
+
+
+class RowCounts(Shape):
+    """How many rows of each sort a map has for one code."""
+
+    total: int
+    combination: int
+    """Rows that carry the meaning only together with others of their scenario."""
+    no_map: int
+    equivalent: int
+
+    @property
+    def single(self) -> int:
+        """Rows whose target stands alone."""
+        return self.total - self.combination - self.no_map
+
+
+def verdict(
+    printed: str, label: str, counts: RowCounts, direction: TranslationDirection
+) -> tuple[TranslationStatus, str]:
+    """What a map says about a code as a whole, and the sentence that says why.
+
+    Rows outside combinations are alternatives: one is an answer, several leave the choice to the
+    record. Source: CMS, General Equivalence Mappings, Documentation for Technical Users.
+    """
+    is_reverse = direction is TranslationDirection.REVERSE
+    end = "source" if is_reverse else "target"
+    if counts.total == 0:
+        return TranslationStatus.UNKNOWN_CODE, f"{label} does not name {printed} as a {_near(end)}."
+    if counts.total == counts.no_map:
+        return TranslationStatus.NO_MAP, f"{label} says that nothing corresponds to {printed}."
+    if counts.single == 0 and is_reverse:
+        reason = f"{label} uses {printed} only together with other targets of {counts.total} rows."
+        return TranslationStatus.COMBINATION, reason
+    if counts.single == 0:
+        reason = f"{label} needs several targets together for {printed}."
+        return TranslationStatus.COMBINATION, reason
+    if counts.total > 1:
+        reason = f"{label} offers {counts.total} rows for {printed}; the record must decide."
+        return TranslationStatus.AMBIGUOUS, reason
+    if counts.equivalent:
+        return TranslationStatus.EQUIVALENT, f"{label} calls {printed} and its {end} equivalent."
+    return TranslationStatus.APPROXIMATE, f"{label} gives {printed} one {end}, near in meaning."
+
+
+def _near(far_end: str) -> str:
+    return "target" if far_end == "source" else "source"

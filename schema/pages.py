@@ -1,9 +1,10 @@
 """Code pages: everything we say about one code, section by section, before any lock is applied."""
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 
-from schema.codes import Code
+from schema.codes import Code, CodeSystemKey
 from schema.crosswalks import Translation
 from schema.shape import Shape
 
@@ -109,12 +110,14 @@ class PaymentFact(Shape):
 
 
 class HistoryEntry(Shape):
-    """What one release said about the code."""
+    """What a release said about the code, from its first day until a later one said otherwise."""
 
     release_label: str
+    """The release that first said so."""
     effective_from: date
     effective_to: date | None
-    title: str
+    title: str | None
+    """None when its licence forbids."""
     is_billable: bool
 
 
@@ -134,3 +137,32 @@ class Page(Shape):
     payment: tuple[PaymentFact, ...]
     history: tuple[HistoryEntry, ...]
     """Newest first."""
+
+
+_SEVENTH = frozenset({NoteKind.SEVENTH_CHARACTER_NOTE, NoteKind.SEVENTH_CHARACTER})
+_NOTE_PLACES = {kind: place for place, kind in enumerate(NoteKind)}
+
+
+def notes_in_force(code: Code, notes: Sequence[Note]) -> tuple[Note, ...]:
+    """The notes that apply to a code, of its own and of those above it, by kind.
+
+    `notes` come with the code's own first, then nearest first. What a chapter, block or category
+    says holds for every code below it, with two exceptions: inclusion terms name conditions of
+    their own code (and of that code with its seventh character), and only the nearest set of
+    seventh characters counts (ICD-10-CM guidelines, sections I.A.5 and I.A.11).
+    """
+    stem = code.parent_id if _has_seventh_character(code) else None
+    nearest = next((note for note in notes if note.kind in _SEVENTH), None)
+    kept = [note for note in notes if _applies(note, stem, nearest)]
+    return tuple(sorted(kept, key=lambda note: _NOTE_PLACES[note.kind]))
+
+
+def _has_seventh_character(code: Code) -> bool:
+    return code.key.system is CodeSystemKey.ICD10CM and len(code.key.value) == 7
+
+
+def _applies(note: Note, stem: int | None, nearest: Note | None) -> bool:
+    giver = note.inherited_from
+    if note.kind in _SEVENTH:
+        return nearest is not None and giver == nearest.inherited_from
+    return note.kind is not NoteKind.INCLUSION_TERM or giver is None or giver.id == stem

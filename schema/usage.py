@@ -29,6 +29,11 @@ class Outcome(StrEnum):
         """Whether the page may be shown."""
         return self in (Outcome.UNLOCKED, Outcome.REPEATED, Outcome.UNMETERED)
 
+    @property
+    def is_charging(self) -> bool:
+        """Whether the view takes one of the viewer's page views."""
+        return self is Outcome.UNLOCKED
+
 
 class Allowance(Shape):
     """What a viewer has left in the current window."""
@@ -47,11 +52,19 @@ class Allowance(Shape):
         return None if self.limit is None else max(0, self.limit - self.used)
 
 
+class ClientClass(StrEnum):
+    """What kind of program asked."""
+
+    BROWSER = "browser"
+    APP = "app"
+    PARTNER = "partner"
+    OTHER = "other"
+
+
 class ViewContext(Shape):
     """Where a view came from, for usage figures; never an address or a raw header."""
 
-    client: str = "other"
-    """Class of the client: `browser`, `app`, `partner` or `other`."""
+    client: ClientClass = ClientClass.OTHER
 
 
 class ViewRequest(Shape):
@@ -80,3 +93,15 @@ class Decision(Shape):
     """The store's clock when it decided, UTC."""
     is_replayed: bool
     """True when the same request had been decided before and its receipt answered."""
+
+
+class Redirect(StrEnum):
+    """Why a view was not decided: nothing was written, and the caller asks again as it says."""
+
+    STALE_ASSIGNMENT = "STALE_ASSIGNMENT"
+    """The store has seen a later plan of this viewer: load the viewer again."""
+    GUEST_SEALED = "GUEST_SEALED"
+    """The guest became an account and never opens again: ask as the account or as a new guest."""
+    NETWORK_EXPIRED = "NETWORK_EXPIRED"
+    """The guest's network pseudonym is not of the current admission period, and the guest was
+    never admitted: ask as a new guest."""

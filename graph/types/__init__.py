@@ -1,0 +1,1 @@
+"""The types of the published schema, one file a subject."""

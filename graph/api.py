@@ -1,0 +1,24 @@
+"""The one schema object of the process, built from the types and described by their docstrings."""
+
+from functools import cache
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from graph.describe import describe
+from graph.query import Query
+from graph.types.codes import CodeSystemRelease
+from graph.types.crosswalks import MapRelease
+from graph.types.sections import EmptySection, LockedSection, OpenSection
+
+
+@cache
+def api() -> strawberry.Schema:
+    """The schema; a second one cannot be built over the same types."""
+    return describe(
+        strawberry.Schema(
+            Query,
+            types=[CodeSystemRelease, MapRelease, OpenSection, LockedSection, EmptySection],
+            config=StrawberryConfig(auto_camel_case=True),
+        )
+    )

@@ -1,0 +1,121 @@
+"""The commands: serve, migrate, load, ledger, sdl."""
+
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from schema.errors import CodestileError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="GraphQL backend of a medical-coding reference site.",
+    pretty_exceptions_enable=False,
+)
+load_app = typer.Typer(no_args_is_help=True, help="Load official files into the catalogue.")
+ledger_app = typer.Typer(no_args_is_help=True, help="Prove the usage ledger.")
+app.add_typer(load_app, name="load")
+app.add_typer(ledger_app, name="ledger")
+
+Data = Annotated[
+    Path | None, typer.Option(help="Folder of the private stores, instead of CODESTILE_DATA.")
+]
+Answer = TypeVar("Answer")
+
+
+def main() -> None:
+    """The console script: a refusal is one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except CodestileError as refused:
+        print(f"codestile: {refused}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def serve(
+    data: Data = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Start the stores, load the catalogue on first use, and answer at /graphql."""
+    from graph.log import configure
+    from graph.serve import serve as run
+    from graph.settings import read_settings
+
+    settings = read_settings(**_given(data=data, host=host, port=port))
+    configure(as_json=settings.log_format == "json")
+    _run(run(settings))
+
+
+@app.command()
+def migrate(data: Data = None) -> None:
+    """Bring the database to the newest form."""
+    from db.migrate import migrate as apply
+    from graph.settings import read_settings
+    from graph.stores import stores_to_use
+
+    async def work() -> list[str]:
+        async with stores_to_use(read_settings(**_given(data=data))) as urls:
+            return await apply(urls.database_url)
+
+    applied = _run(work())
+    print("\n".join(applied) or "nothing to apply")
+
+
+@load_app.command("default")
+def load_default(data: Data = None) -> None:
+    """Load every release that the installed packages carry; loaded ones are left alone."""
+    from rich.console import Console
+
+    from db.load import LoadReport, load_default
+    from db.migrate import migrate as apply
+    from graph.progress import showing_progress, table_of
+    from graph.settings import read_settings
+    from graph.stores import stores_to_use
+
+    async def work() -> tuple[LoadReport, ...]:
+        async with stores_to_use(read_settings(**_given(data=data))) as urls:
+            await apply(urls.database_url)
+            with showing_progress() as progress:
+                return await load_default(urls.database_url, progress=progress)
+
+    Console().print(table_of(_run(work())))
+
+
+@ledger_app.command()
+def verify(data: Data = None) -> None:
+    """Prove every balance against the log; exit code 1 and a sentence for each difference."""
+    from graph.ledger import verified
+    from graph.settings import read_settings
+
+    report = _run(verified(read_settings(**_given(data=data))))
+    for problem in report.problems:
+        print(f"{problem.kind}: {problem.first} ({problem.count} in all)")
+    print(
+        f"{report.events} events, {report.viewers} viewers, {report.networks} networks, "
+        f"{report.receipts} receipts: "
+        + ("every balance equals the fold of the log." if report.holds else "NOT proved.")
+    )
+    raise typer.Exit(0 if report.holds else 1)
+
+
+@app.command()
+def sdl() -> None:
+    """Print the published GraphQL schema."""
+    from graph.sdl import printed
+
+    print(printed(), end="")
+
+
+def _given(**options: object) -> dict[str, object]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
+    import uvloop
+
+    return uvloop.run(work)

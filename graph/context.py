@@ -1,0 +1,62 @@
+"""What every resolver is handed: who asks, what there is to ask, and one clock reading."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import strawberry
+
+from db.plans import PlanBook
+from db.pool import Database
+from graph.identity import Visit
+from graph.loaders import Loaders
+from metering.meter import Meter
+from schema.people import ViewerKind
+from schema.plans import Plan
+
+
+@dataclass(frozen=True)
+class Services:
+    """The parts that live as long as the process, plugged together in graph/app.py."""
+
+    database: Database
+    meter: Meter
+    plans: PlanBook
+    now: Callable[[], datetime]
+    """The clock, UTC."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One request."""
+
+    services: Services
+    visit: Visit
+    request_key: str
+    """The client's Idempotency-Key, or one made for this request."""
+    now: datetime
+    """When the request came, UTC."""
+    loaders: Loaders = field(init=False)
+
+    def __post_init__(self) -> None:
+        loaders = Loaders(self.services.database, self.services.meter)
+        object.__setattr__(self, "loaders", loaders)
+
+    @property
+    def today(self) -> date:
+        """The date that answers are given as of, unless the question names another."""
+        return self.now.date()
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of whoever asks; a visitor without a token is on the guest plan."""
+        viewer = self.visit.viewer
+        return self.services.plans.newest[viewer.assignment.plan_key if viewer else "guest"]
+
+    @property
+    def viewer_kind(self) -> ViewerKind:
+        """What kind of viewer asks; a visitor without a token is a guest."""
+        return self.visit.viewer_kind
+
+
+Info = strawberry.Info[Context, None]

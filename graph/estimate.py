@@ -1,0 +1,188 @@
+"""How many list items an operation may ask for, known before it runs.
+
+graphql-core completes a list without giving the event loop a turn, so a nested list is refused by
+its size and not by its duration. The estimate is the number of list items the answer can hold:
+`children(first: 100) { edges { node { children(first: 50) … } } }` asks for 100 + 100 x 50.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLCompositeType,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_composite_type,
+    is_list_type,
+)
+
+PAGE_MAX = 100
+"""Largest `first` of any connection; resolvers refuse more, so more is not counted."""
+ASSUMED_LIST_LENGTH = 5
+"""Items of a list that takes no size and no list, as a breadcrumb: few, and not the caller's
+choice."""
+
+
+@dataclass(frozen=True, slots=True)
+class VariableSize:
+    """A size that comes with the variables of the request."""
+
+    name: str
+    otherwise: int
+    """The size when the variable is absent or null."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListField:
+    """One selected list, its size, and the lists selected inside each of its items."""
+
+    size: int | VariableSize
+    inside: tuple["ListField", ...]
+
+
+def items_asked(lists: tuple[ListField, ...], variables: Mapping[str, Any]) -> int:
+    """The list items that these lists hold together, with those variables."""
+    total = 0
+    for field in lists:
+        size = field.size
+        if isinstance(size, VariableSize):
+            size = _given(variables.get(size.name), size.otherwise)
+        total += size * (1 + items_asked(field.inside, variables))
+    return total
+
+
+def _given(value: object, otherwise: int) -> int:
+    """The size a variable gives; 1 for a value that coercion is going to refuse."""
+    if value is None:
+        return otherwise
+    if isinstance(value, list):
+        return len(value)
+    return _page(value) if isinstance(value, int) else 1
+
+
+def _page(first: int) -> int:
+    return min(max(first, 0), PAGE_MAX)
+
+
+class ListFinder:
+    """Finds the lists that one operation of a valid document selects.
+
+    Validity bounds the recursion: graphql-core refuses documents nested deeper than 200 levels,
+    fragments expanded, and those with a cycle. Each fragment is walked once for each way it is
+    used, and one that selects no list adds nothing however often it is spread.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        operation: OperationDefinitionNode,
+    ) -> None:
+        self._schema = schema
+        self._fragments = fragments
+        self._operation = operation
+        self._found: dict[tuple[str, bool], tuple[ListField, ...]] = {}
+        self._defaults = {
+            definition.variable.name.value: definition.default_value
+            for definition in operation.variable_definitions or ()
+        }
+
+    def lists(self) -> tuple[ListField, ...]:
+        """The outermost lists, in document order, with those inside them."""
+        root = self._schema.get_root_type(self._operation.operation)
+        return () if root is None else self._in(self._operation.selection_set, root, False)
+
+    def _in(
+        self, selection_set: SelectionSetNode, parent: GraphQLCompositeType, is_paged: bool
+    ) -> tuple[ListField, ...]:
+        found: list[ListField] = []
+        for node in selection_set.selections:
+            if isinstance(node, FieldNode):
+                found += self._of_field(node, parent, is_paged)
+            elif isinstance(node, FragmentSpreadNode):
+                found += self._of_fragment(self._fragments[node.name.value], is_paged)
+            elif isinstance(node, InlineFragmentNode):
+                condition = node.type_condition
+                inner = self._composite(condition.name.value) if condition else parent
+                found += self._in(node.selection_set, inner, is_paged)
+        return tuple(found)
+
+    def _of_fragment(
+        self, fragment: FragmentDefinitionNode, is_paged: bool
+    ) -> tuple[ListField, ...]:
+        key = (fragment.name.value, is_paged)
+        if key not in self._found:
+            parent = self._composite(fragment.type_condition.name.value)
+            self._found[key] = self._in(fragment.selection_set, parent, is_paged)
+        return self._found[key]
+
+    def _of_field(
+        self, node: FieldNode, parent: GraphQLCompositeType, is_paged: bool
+    ) -> tuple[ListField, ...]:
+        if not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
+            return ()
+        field = parent.fields.get(node.name.value)
+        if field is None or node.selection_set is None:
+            return ()
+        named = get_named_type(field.type)
+        if not is_composite_type(named):
+            return ()
+        pages = "first" in field.args
+        inside = self._in(node.selection_set, named, pages)
+        size = self._size(node, field, is_paged)
+        return inside if size is None else (ListField(size, inside),)
+
+    def _size(
+        self, node: FieldNode, field: GraphQLField, is_paged: bool
+    ) -> int | VariableSize | None:
+        """The field's own number of items; None when it is no list, or the list of a page."""
+        given = {argument.name.value: argument.value for argument in node.arguments or ()}
+        if "first" in field.args:
+            return self._sized_by(given.get("first"), _default_page(field))
+        if not is_list_type(get_nullable_type(field.type)) or is_paged:
+            return None
+        for name, argument in field.args.items():
+            if is_list_type(get_nullable_type(argument.type)):
+                return self._sized_by(given.get(name), 0)
+        return ASSUMED_LIST_LENGTH
+
+    def _sized_by(self, value: ValueNode | None, default: int) -> int | VariableSize:
+        if isinstance(value, VariableNode):
+            name = value.name.value
+            return VariableSize(name, _literal(self._defaults.get(name), default))
+        return _literal(value, default)
+
+    def _composite(self, name: str) -> GraphQLCompositeType:
+        named = self._schema.type_map[name]
+        assert is_composite_type(named), "validated: fragments are on composite types"
+        return named
+
+
+def _literal(value: ValueNode | None, default: int) -> int:
+    """The size a literal says; the default when there is none, or null."""
+    if isinstance(value, IntValueNode):
+        return _page(int(value.value))
+    if isinstance(value, ListValueNode):
+        return len(value.values)
+    return default
+
+
+def _default_page(field: GraphQLField) -> int:
+    """The page a field serves unasked; the largest when it leaves that to its resolver."""
+    default = field.args["first"].default_value
+    return _page(default) if isinstance(default, int) else PAGE_MAX

@@ -1,0 +1,272 @@
+"""Who is asking: reads the signed token of a guest, and makes one when a page is first charged.
+
+A guest is made as late as possible. Only a request that may be charged gets one, so that neither
+a foreign `<img>` nor a link prefetched by a search page uses up a network's admission budget.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Protocol
+
+from starlette.requests import Request
+
+from schema.people import Assignment, Network, Viewer, ViewerKind
+
+Address = IPv4Address | IPv6Address
+Networks = Sequence[IPv4Network | IPv6Network]
+
+VIEWER_HEADER = "Codestile-Viewer"
+"""Carries a guest token for apps without cookies, both ways."""
+COOKIE = "codestile_guest"
+_COOKIE_SECONDS = 400 * 24 * 3600
+"""The longest life browsers give a cookie, 400 days (RFC 6265bis)."""
+
+
+def is_prefetch(headers: Mapping[str, str]) -> bool:
+    """Whether the browser asks ahead of its reader, who may never look."""
+    purposes = f"{headers.get('sec-purpose', '')};{headers.get('purpose', '')}".lower()
+    return "prefetch" in re.split(r"[;,\s]+", purposes)
+
+
+def may_charge(method: str, headers: Mapping[str, str]) -> bool:
+    """Whether a request to /graphql may cost its viewer a page view, or make a new guest.
+
+    | method | Sec-Purpose | Sec-Fetch-Site        | token in a header | may charge |
+    |--------|-------------|-----------------------|-------------------|------------|
+    | any    | prefetch    | any                   | any               | no         |
+    | POST   | –           | any                   | any               | yes        |
+    | GET    | –           | same-origin, none     | any               | yes        |
+    | GET    | –           | same-site, cross-site | any               | no         |
+    | GET    | –           | absent                | yes               | yes        |
+    | GET    | –           | absent                | no                | no         |
+
+    A GET is what `<img>`, `<link>` and typed addresses send, and old browsers say nothing of
+    where it comes from; a header of ours cannot be set by any of them. A POST from a foreign
+    page was refused before this is asked.
+    """
+    if is_prefetch(headers):
+        return False
+    if method != "GET":
+        return True
+    site = headers.get("sec-fetch-site")
+    if site is None:
+        return VIEWER_HEADER.lower() in headers or "authorization" in headers
+    return site in ("same-origin", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """A guest just made, and the token that proves it."""
+
+    viewer: Viewer
+    token: str
+    headers: tuple[tuple[str, str], ...]
+    """Response headers that hand the token to the client."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request's viewer."""
+
+    viewer: Viewer | None
+    """None until somebody unknown is charged for the first time."""
+    may_charge: bool
+    is_prefetch: bool = False
+    mint: Callable[[], Awaitable[Minted]] | None = None
+    """Makes a new guest in the network of the request; None where guests are not made."""
+    reassign: Callable[[Viewer], Viewer] = lambda viewer: viewer
+    """The same viewer on the newest version of its plan."""
+    minted: Minted | None = None
+    """The guest made during this request, the last if several."""
+    _minting: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def viewer_kind(self) -> ViewerKind:
+        """The kind of viewer; somebody unknown is a guest."""
+        return self.viewer.kind if self.viewer else ViewerKind.GUEST
+
+    async def guest(self) -> Viewer:
+        """The viewer to charge, made now when nobody is known; for requests that may charge."""
+        async with self._minting:
+            return self.viewer or await self._new()
+
+    async def renew(self) -> Viewer:
+        """A new guest in place of one whose network's period has passed."""
+        async with self._minting:
+            return await self._new()
+
+    def reassigned(self) -> Viewer:
+        """The viewer on the newest version of its plan, after the plans were read again."""
+        assert self.viewer is not None, "only a known viewer has an assignment"
+        self.viewer = self.reassign(self.viewer)
+        return self.viewer
+
+    async def _new(self) -> Viewer:
+        if not self.may_charge or self.mint is None:
+            raise RuntimeError("this request may not make a guest; ask may_charge first")
+        self.minted = await self.mint()
+        self.viewer = self.minted.viewer
+        return self.viewer
+
+
+class Identify(Protocol):
+    """Says who sends a request. Reads headers only; the body may still be on its way."""
+
+    async def __call__(self, request: Request) -> Visit:
+        """The visit of this request; what cannot be believed is nobody, not an error."""
+        ...
+
+
+class GuestTokens:
+    """Signs and reads `v1.<guest id>.<shard>.<network>.<period>.<signature>`."""
+
+    _FORM = re.compile(
+        r"(v1\.(g[\w-]{22})\.([0-9]|[1-5][0-9]|6[0-3])\.(?:-\.-|([\w-]{22})\.([0-9]{1,9})))"
+        r"\.([\w-]{43})",
+        re.ASCII,
+    )
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def sign(self, guest_id: str, shard: int, network: Network | None) -> str:
+        """The token of a guest; `network` is None for one outside every budget."""
+        place = f"{network.digest}.{network.period}" if network else "-.-"
+        text = f"v1.{guest_id}.{shard}.{place}"
+        return f"{text}.{self._signature(text)}"
+
+    def read(self, token: str) -> tuple[str, int, Network | None] | None:
+        """(guest id, shard, network) of a token signed here; None for any other text."""
+        found = self._FORM.fullmatch(token)
+        if found is None:
+            return None
+        text, guest_id, shard, digest, period, signature = found.groups()
+        if not hmac.compare_digest(signature, self._signature(text)):
+            return None
+        network = Network(digest=digest, period=int(period)) if digest else None
+        return guest_id, int(shard), network
+
+    def _signature(self, text: str) -> str:
+        return _base64(hmac.digest(self._secret, text.encode(), hashlib.sha256))
+
+
+@dataclass(frozen=True)
+class Guests:
+    """Identifies guests by their token; knows nobody else."""
+
+    tokens: GuestTokens
+    network_of: Callable[[str], Awaitable[Network]]
+    """The pseudonym of the network an address belongs to, in the current period."""
+    shard_of: Callable[[str], int]
+    """The shard for a network's digest or a guest's id."""
+    newest_plan: Callable[[], int]
+    """The newest version of the guest plan."""
+    is_https: bool
+    """Whether readers come by https: cookies are then Secure and bound to the host."""
+    trusted_proxies: Networks = ()
+    exempt_networks: Networks = ()
+    """Networks whose guests count against no budget."""
+
+    async def __call__(self, request: Request) -> Visit:
+        """The guest of this request; a token that is forged, foreign or old is nobody's."""
+        token = self._token(request)
+        read = self.tokens.read(token) if token else None
+        return Visit(
+            viewer=self._viewer(*read) if read else None,
+            may_charge=may_charge(request.method, request.headers),
+            is_prefetch=is_prefetch(request.headers),
+            mint=lambda: self._mint(request),
+            reassign=self._reassign,
+        )
+
+    @property
+    def cookie_name(self) -> str:
+        """`__Host-` keeps a sibling domain from planting a cookie; it needs https."""
+        return f"__Host-{COOKIE}" if self.is_https else COOKIE
+
+    def _token(self, request: Request) -> str | None:
+        return request.headers.get(VIEWER_HEADER) or request.cookies.get(self.cookie_name)
+
+    def _viewer(self, guest_id: str, shard: int, network: Network | None) -> Viewer:
+        return Viewer(
+            id=guest_id,
+            kind=ViewerKind.GUEST,
+            shard=shard,
+            assignment=self._assignment(),
+            network=network,
+        )
+
+    def _assignment(self) -> Assignment:
+        """Guests are not moved one by one: the version of their plan numbers its changes."""
+        version = self.newest_plan()
+        return Assignment(plan_key="guest", plan_version=version, number=version)
+
+    def _reassign(self, viewer: Viewer) -> Viewer:
+        return viewer.model_copy(update={"assignment": self._assignment()})
+
+    async def _mint(self, request: Request) -> Minted:
+        guest_id = f"g{_base64(secrets.token_bytes(16))}"
+        address = client_address(request, self.trusted_proxies)
+        is_exempt = any(address in network for network in self.exempt_networks)
+        network = None if is_exempt else await self.network_of(str(address))
+        shard = self.shard_of(network.digest if network else guest_id)
+        token = self.tokens.sign(guest_id, shard, network)
+        headers = ((VIEWER_HEADER, token), ("Set-Cookie", self._cookie(token)))
+        return Minted(self._viewer(guest_id, shard, network), token, headers)
+
+    def _cookie(self, token: str) -> str:
+        secure = "; Secure" if self.is_https else ""
+        return (
+            f"{self.cookie_name}={token}; Max-Age={_COOKIE_SECONDS}; Path=/"
+            f"; HttpOnly; SameSite=Lax{secure}"
+        )
+
+
+_UNKNOWN = ip_address("0.0.0.0")  # noqa: S104 - the network of everybody without an address
+
+
+def client_address(request: Request, trusted_proxies: Networks) -> Address:
+    """The nearest hop that is no proxy of ours: what it says of hops before it is hearsay.
+
+    A request over a unix socket has no address; it came from a proxy on this machine, which is
+    believed where any proxy is. 0.0.0.0 stands for an address nobody told.
+    """
+    peer = parse_address(request.client.host) if request.client else None
+    believed = bool(trusted_proxies) if peer is None else _is_in(peer, trusted_proxies)
+    nearest = peer or _UNKNOWN
+    hops = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
+    for text in reversed(hops):
+        hop = parse_address(text.strip()) if believed else None
+        if hop is None:
+            break
+        nearest, believed = hop, _is_in(hop, trusted_proxies)
+    return nearest
+
+
+def parse_address(text: str) -> Address | None:
+    """An address, with or without a port, an IPv4 one mapped into IPv6 as IPv4; None if none."""
+    bracketed = re.fullmatch(r"\[([^\]]*)\](?::\d+)?", text)
+    if bracketed:
+        text = bracketed[1]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_in(address: Address, networks: Networks) -> bool:
+    return any(address in network for network in networks)
+
+
+def _base64(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

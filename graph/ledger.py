@@ -1,0 +1,24 @@
+"""The proof of the ledger as a command runs it: on the stores of the settings."""
+
+from db.plans import PlanBook
+from db.pool import open_database
+from graph.settings import Settings
+from graph.stores import stores_to_use
+from metering.policy import AdmissionRule
+from metering.store import open_store
+from metering.verify import VerifyReport, verify_live
+
+PATIENCE_SECONDS = 10.0
+"""A proof reads far more at a time than a page view, and nobody waits for a page meanwhile."""
+
+
+async def verified(settings: Settings) -> VerifyReport:
+    """What comparing every balance with the log found; may run while pages are read."""
+    async with (
+        stores_to_use(settings) as urls,
+        open_database(urls.database_url) as database,
+        open_store(urls.redis_url, timeout_seconds=PATIENCE_SECONDS) as client,
+    ):
+        plans = PlanBook(database)
+        rule = AdmissionRule(budget=settings.network_budget)
+        return await verify_live(client, plans.plan_of, admission=rule)

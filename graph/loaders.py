@@ -1,0 +1,165 @@
+"""Reads of one request, gathered over one turn of the event loop and asked in one statement."""
+
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from datetime import date
+from typing import NamedTuple, Self, TypeVar
+
+from strawberry.dataloader import DataLoader
+
+from db import codes, crosswalks, pages
+from db.pool import Database
+from metering.meter import Meter
+from schema.codes import Code, CodeKey, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
+from schema.crosswalks import Crosswalk, Translation, TranslationDirection
+from schema.pages import Page
+from schema.usage import Decision, Redirect, ViewRequest
+
+PageLookup = Page | tuple[Code, ...] | CodeMissing
+"""A page; several candidates, when asked without a system; or why there is none."""
+
+
+class CodeAsked(NamedTuple):
+    """A code as somebody asked for it, as of a date; without a system when none was named."""
+
+    system: CodeSystemKey | None
+    text: str
+    on: date
+
+
+class CodeOnDate(NamedTuple):
+    """A code known by its row, as of a date."""
+
+    id: int
+    on: date
+
+
+class ChildrenAsked(NamedTuple):
+    """A part of the list of codes below one code."""
+
+    parent_id: int
+    first: int
+    after_position: int | None
+    on: date
+
+
+class RowsAsked(NamedTuple):
+    """A part of what one map says about one code."""
+
+    source: CodeKey
+    kind: str
+    to: CodeSystemKey
+    direction: TranslationDirection
+    on: date
+    first: int
+    start: int
+
+    @classmethod
+    def of(
+        cls, found: Translation, direction: TranslationDirection, on: date, first: int, start: int
+    ) -> Self:
+        """The rows of `found` from place `start` on; it must have a source and a map."""
+        assert found.source is not None
+        assert found.map_release is not None
+        release = found.map_release
+        forward = direction is TranslationDirection.FORWARD
+        to = release.target_system if forward else release.source_system
+        return cls(found.source.key, release.kind, to, direction, on, first, start)
+
+
+class Loaders:
+    """One request's loaders; a loader keeps what it has loaded until the request ends."""
+
+    def __init__(self, database: Database, meter: Meter) -> None:
+        self._database = database
+        self._meter = meter
+        self.codes: DataLoader[CodeAsked, CodeLookup] = DataLoader(self._codes)
+        self.pages: DataLoader[CodeAsked, PageLookup] = DataLoader(self._pages)
+        self.ancestors: DataLoader[CodeOnDate, tuple[Code, ...]] = DataLoader(self._ancestors)
+        self.children: DataLoader[ChildrenAsked, codes.Children] = DataLoader(self._children)
+        self.systems: DataLoader[date, tuple[CodeSystem, ...]] = DataLoader(self._systems)
+        self.rows: DataLoader[RowsAsked, tuple[Crosswalk, ...]] = DataLoader(self._rows)
+        # A decision is a fact of its own: never answered from an earlier one of the request.
+        self.decisions: DataLoader[ViewRequest, Decision | Redirect] = DataLoader(
+            self._decisions, cache=False
+        )
+
+    async def _codes(self, asked: list[CodeAsked]) -> Sequence[CodeLookup]:
+        async def read(on: date, batch: list[CodeAsked]) -> Sequence[CodeLookup]:
+            refs = [(item.system, item.text) for item in batch]
+            return await codes.codes_by_ref(self._database, refs, on)
+
+        return await _per_group(asked, lambda item: item.on, read)
+
+    async def _pages(self, asked: list[CodeAsked]) -> Sequence[PageLookup]:
+        async def read(on: date, batch: list[CodeAsked]) -> Sequence[PageLookup]:
+            refs = [(item.system, item.text) for item in batch]
+            return await pages.pages_by_ref(self._database, refs, on)
+
+        return await _per_group(asked, lambda item: item.on, read)
+
+    async def _ancestors(self, asked: list[CodeOnDate]) -> Sequence[tuple[Code, ...]]:
+        async def read(on: date, batch: list[CodeOnDate]) -> Sequence[tuple[Code, ...]]:
+            found = await codes.ancestors_of(self._database, [item.id for item in batch], on)
+            return [found.get(item.id, ()) for item in batch]
+
+        return await _per_group(asked, lambda item: item.on, read)
+
+    async def _children(self, asked: list[ChildrenAsked]) -> Sequence[codes.Children]:
+        async def read(on: date, batch: list[ChildrenAsked]) -> Sequence[codes.Children]:
+            wanted = [
+                codes.ChildrenWanted(item.parent_id, item.first, item.after_position)
+                for item in batch
+            ]
+            return await codes.children_of(self._database, wanted, on)
+
+        return await _per_group(asked, lambda item: item.on, read)
+
+    async def _systems(self, asked: list[date]) -> Sequence[tuple[CodeSystem, ...]]:
+        return [await codes.code_systems(self._database, on) for on in asked]
+
+    async def _rows(self, asked: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
+        async def read(alike: RowsAsked, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
+            found = await crosswalks.translations(
+                self._database,
+                [item.source for item in batch],
+                {alike.to},
+                alike.direction,
+                alike.on,
+                alike.first,
+                alike.start,
+            )
+            return [_rows_of(alike.kind, translations) for translations in found]
+
+        anyone = CodeKey(CodeSystemKey.DEMO, "")
+        return await _per_group(asked, lambda item: item._replace(source=anyone), read)
+
+    async def _decisions(self, asked: list[ViewRequest]) -> Sequence[Decision | Redirect]:
+        return await self._meter.view(asked)
+
+
+def _rows_of(kind: str, translations: Sequence[Translation]) -> tuple[Crosswalk, ...]:
+    for found in translations:
+        if found.map_release is not None and found.map_release.kind == kind:
+            return found.crosswalks
+    return ()
+
+
+Asked = TypeVar("Asked")
+Group = TypeVar("Group", bound=Hashable)
+Answer = TypeVar("Answer")
+
+
+async def _per_group(
+    asked: Sequence[Asked],
+    group_of: Callable[[Asked], Group],
+    read: Callable[[Group, list[Asked]], Awaitable[Sequence[Answer]]],
+) -> list[Answer]:
+    """One read for each group, the answers in the order asked; groups are few (dates, sizes)."""
+    places: dict[Group, list[int]] = {}
+    for place, item in enumerate(asked):
+        places.setdefault(group_of(item), []).append(place)
+    answers: dict[int, Answer] = {}
+    for group, members in places.items():
+        found = await read(group, [asked[place] for place in members])
+        answers.update(zip(members, found, strict=True))
+    return [answers[place] for place in range(len(asked))]

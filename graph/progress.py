@@ -1,0 +1,44 @@
+"""Progress of a load: bars on a terminal, nothing elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from db.load import LoadReport
+from db.load import Progress as Report
+
+
+@contextmanager
+def showing_progress() -> Iterator[Report]:
+    """A callback that draws a bar for each release, until the end of the context."""
+    bars = Progress(
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    known: dict[str, TaskID] = {}
+
+    def report(name: str, done: int, total: int) -> None:
+        if name not in known:
+            known[name] = bars.add_task(name, total=total)
+        bars.update(known[name], completed=done, total=total)
+
+    with bars:
+        yield report
+
+
+def table_of(reports: tuple[LoadReport, ...]) -> Table:
+    """What a load did, a line a release."""
+    table = Table("release", "rows", "added", "changed", "removed", "unresolved", "seconds")
+    for done in reports:
+        if done.skipped:
+            table.add_row(done.release, str(done.rows), "already loaded", "", "", "", "")
+            continue
+        counts = (done.rows, done.added, done.changed, done.removed, done.unresolved)
+        table.add_row(done.release, *map(str, counts), f"{done.seconds:.1f}")
+    return table

@@ -1,0 +1,256 @@
+"""Which sections of a page are open to whom: the one place where text meets its lock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum, auto
+
+from graph import ids
+from graph.types import sections as types
+from graph.types.codes import Code
+from graph.types.crosswalks import Translation
+from graph.types.upgrade import UpgradeAction, UpgradeOffer
+from schema.crosswalks import TranslationDirection
+from schema.pages import LockReason, Page, SectionKind
+from schema.plans import Plan
+from schema.sections import empty_reason, section_item_count
+
+
+class Grant(Enum):
+    """What the meter said about the page as a whole."""
+
+    OPEN = auto()
+    VIEWER_LIMIT = auto()
+    NETWORK_LIMIT = auto()
+    PREVIEW = auto()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads: what their plan opens, and what registering would."""
+
+    plan: Plan
+    plans: Mapping[str, Plan]
+    more: UpgradeOffer | None
+
+
+_TITLES = {
+    SectionKind.OFFICIAL_DESCRIPTION: "Official Description",
+    SectionKind.COMMON_LANGUAGE: "Common Language Description",
+    SectionKind.GUIDELINES: "Guidelines",
+    SectionKind.MODIFIERS: "Modifiers",
+    SectionKind.CROSSWALKS: "Crosswalks",
+    SectionKind.CODE_EDITS: "Code Edits",
+    SectionKind.COVERAGE_AND_PAYMENT: "Coverage and Payment",
+    SectionKind.HISTORY: "History",
+}
+
+_REFUSED = {
+    Grant.VIEWER_LIMIT: LockReason.VIEW_LIMIT_REACHED,
+    Grant.NETWORK_LIMIT: LockReason.NETWORK_LIMIT_REACHED,
+}
+
+REGISTER_TO_UNLOCK = UpgradeOffer(
+    action=UpgradeAction.REGISTER,
+    text="Create a free account to unlock this content.",
+    additional_views=None,
+)
+SUBSCRIBE_TO_UNLOCK = UpgradeOffer(
+    action=UpgradeAction.SUBSCRIBE,
+    text="Subscribe to unlock this content.",
+    additional_views=None,
+)
+
+
+def lock_reason(kind: SectionKind, page: Page, grant: Grant, reader: Reader) -> LockReason | None:
+    """Why a section that has content is closed; None when it is open."""
+    if kind is SectionKind.OFFICIAL_DESCRIPTION and _is_withheld(page):
+        return LockReason.LICENSE_RESTRICTED
+    if grant in _REFUSED:
+        return _REFUSED[grant]
+    if kind not in reader.plan.open_sections:
+        opens = kind in reader.plans["registered"].open_sections
+        is_guest = reader.plan.key == "guest"
+        return (
+            LockReason.REGISTRATION_REQUIRED
+            if opens and is_guest
+            else LockReason.SUBSCRIPTION_REQUIRED
+        )
+    return LockReason.PREVIEW if grant is Grant.PREVIEW else None
+
+
+def _is_withheld(page: Page) -> bool:
+    """Whether the licence keeps the official text back: every code has one, somewhere."""
+    is_written = any(text.kind is SectionKind.OFFICIAL_DESCRIPTION for text in page.texts)
+    return page.code.title is None and not is_written
+
+
+def sections_of(page: Page, grant: Grant, reader: Reader, on: date) -> list[types.PageSection]:
+    """The eight sections of a page, in order, each as this reader may see it."""
+    return [
+        _section(kind, position, page, grant, reader, on)
+        for position, kind in enumerate(SectionKind, start=1)
+    ]
+
+
+def _section(
+    kind: SectionKind, position: int, page: Page, grant: Grant, reader: Reader, on: date
+) -> types.PageSection:
+    id, title = ids.encode("section", f"{page.code.key}:{kind}"), _TITLES[kind]
+    empty = empty_reason(kind, page)
+    if empty is not None:
+        reason, explanation = empty
+        return types.EmptySection(
+            id=id,
+            kind=kind,
+            title=title,
+            position=position,
+            empty_reason=reason,
+            explanation=explanation,
+        )
+    locked = lock_reason(kind, page, grant, reader)
+    if locked is not None:
+        return types.LockedSection(
+            id=id,
+            kind=kind,
+            title=title,
+            position=position,
+            reason=locked,
+            item_count=section_item_count(kind, page),
+            summary=_summary(kind, page),
+            upgrade=_upgrade(locked, reader),
+        )
+    return types.OpenSection(
+        id=id,
+        kind=kind,
+        title=title,
+        position=position,
+        copyright=next((text.copyright for text in page.texts if text.kind is kind), None),
+        content=_content(kind, page, on),
+    )
+
+
+_NOUNS = {
+    SectionKind.GUIDELINES: ("instruction", "instructions"),
+    SectionKind.MODIFIERS: ("modifier", "modifiers"),
+    SectionKind.CROSSWALKS: ("crosswalk row", "crosswalk rows"),
+    SectionKind.CODE_EDITS: ("code pair rule", "code pair rules"),
+    SectionKind.COVERAGE_AND_PAYMENT: ("value", "values"),
+    SectionKind.HISTORY: ("release", "releases"),
+}
+
+
+def _summary(kind: SectionKind, page: Page) -> str:
+    count = section_item_count(kind, page)
+    if count is None or kind not in _NOUNS:
+        return "One text."
+    one, many = _NOUNS[kind]
+    return f"{count} {one if count == 1 else many}."
+
+
+def _upgrade(locked: LockReason, reader: Reader) -> UpgradeOffer | None:
+    match locked:
+        case LockReason.VIEW_LIMIT_REACHED | LockReason.NETWORK_LIMIT_REACHED:
+            return reader.more
+        case LockReason.REGISTRATION_REQUIRED:
+            return REGISTER_TO_UNLOCK
+        case LockReason.SUBSCRIPTION_REQUIRED:
+            return SUBSCRIBE_TO_UNLOCK
+        case LockReason.PREVIEW | LockReason.LICENSE_RESTRICTED:
+            return None
+
+
+def _content(kind: SectionKind, page: Page, on: date) -> types.SectionContent:
+    match kind:
+        case SectionKind.OFFICIAL_DESCRIPTION | SectionKind.COMMON_LANGUAGE:
+            return _text(kind, page)
+        case SectionKind.GUIDELINES:
+            return _notes(page, on)
+        case SectionKind.MODIFIERS:
+            return _modifiers(page, on)
+        case SectionKind.CROSSWALKS:
+            return _crosswalks(page, on)
+        case SectionKind.CODE_EDITS:
+            return _edits(page, on)
+        case SectionKind.COVERAGE_AND_PAYMENT:
+            return _payment(page)
+        case SectionKind.HISTORY:
+            return _history(page)
+
+
+def _text(kind: SectionKind, page: Page) -> types.TextContent:
+    for text in page.texts:
+        if text.kind is kind:
+            return types.TextContent(text=text.markdown, format=types.TextFormat.MARKDOWN)
+    return types.TextContent(text=page.code.title or "", format=types.TextFormat.PLAIN)
+
+
+def _notes(page: Page, on: date) -> types.NotesContent:
+    return types.NotesContent(
+        notes=[
+            types.Note(
+                kind=note.kind,
+                text=note.text,
+                inherited_from=Code.of(note.inherited_from, on) if note.inherited_from else None,
+            )
+            for note in page.notes
+        ]
+    )
+
+
+def _modifiers(page: Page, on: date) -> types.ModifiersContent:
+    return types.ModifiersContent(
+        modifiers=[
+            types.ModifierUse(modifier=Code.of(use.modifier, on), guidance=use.guidance)
+            for use in page.modifiers
+        ]
+    )
+
+
+def _crosswalks(page: Page, on: date) -> types.CrosswalksContent:
+    return types.CrosswalksContent(
+        translations=[
+            Translation.of(found, TranslationDirection.FORWARD, on) for found in page.translations
+        ]
+    )
+
+
+def _edits(page: Page, on: date) -> types.CodeEditsContent:
+    return types.CodeEditsContent(
+        pairs=[
+            types.CodePairEdit(
+                column_one=Code.of(edit.column_one, on),
+                column_two=Code.of(edit.column_two, on),
+                is_modifier_allowed=edit.is_modifier_allowed,
+                rationale=edit.rationale,
+                effective_from=edit.effective_from,
+                effective_to=edit.effective_to,
+            )
+            for edit in page.edits
+        ],
+        units_per_day=page.units_per_day,
+    )
+
+
+def _payment(page: Page) -> types.CoverageAndPaymentContent:
+    return types.CoverageAndPaymentContent(
+        facts=[
+            types.PaymentFact(name=fact.name, value=fact.value, source=fact.source)
+            for fact in page.payment
+        ]
+    )
+
+
+def _history(page: Page) -> types.HistoryContent:
+    return types.HistoryContent(
+        entries=[
+            types.HistoryEntry(
+                release_label=entry.release_label,
+                effective_from=entry.effective_from,
+                effective_to=entry.effective_to,
+                title=entry.title,
+                is_billable=entry.is_billable,
+            )
+            for entry in page.history
+        ]
+    )

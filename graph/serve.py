@@ -1,0 +1,136 @@
+"""Serving: stores up, catalogue loaded, address printed, and everything down again in order."""
+
+import asyncio
+import contextlib
+import secrets
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+
+from db.load import load_default
+from db.migrate import migrate
+from graph.app import build
+from graph.progress import showing_progress
+from graph.settings import Settings
+from graph.stores import stores_to_serve
+
+GRACE_SECONDS = 10
+"""How long requests under way may go on after the server was told to stop."""
+CONNECTIONS_AT_ONCE = 2_000
+"""Above this, a new connection is answered 503 at once instead of queueing."""
+KEEP_ALIVE_SECONDS = 15
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling, which would kill us before the stores are down."""
+
+    def __init__(self, config: uvicorn.Config, welcome: str) -> None:
+        super().__init__(config)
+        self._welcome = welcome
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn's; says where the server answers once it does."""
+        await super().startup(sockets)
+        print(self._welcome, flush=True)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until told to stop; raises what keeps it from starting."""
+    async with stores_to_serve(settings) as (urls, embedded):
+        await migrate(urls.database_url)
+        with showing_progress() as progress:
+            await load_default(urls.database_url, progress=progress)
+        async with build(settings, urls, guest_secret(settings)) as app:
+            with listening(settings.host, settings.port) as listener:
+                address = settings.public_url or _address(settings.host, listener)
+                if embedded:
+                    embedded.announce(address)
+                await _answer(app, listener, address)
+
+
+async def _answer(app: object, listener: socket.socket, address: str) -> None:
+    config = uvicorn.Config(
+        app,  # type: ignore[arg-type]  # any ASGI application
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        lifespan="off",
+        limit_concurrency=CONNECTIONS_AT_ONCE,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        http="httptools",
+        ws="none",
+    )
+    server = _Server(config, WELCOME.format(address=address))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, server)
+    await server.serve(sockets=[listener])
+
+
+def _stop(server: uvicorn.Server) -> None:
+    server.force_exit = server.should_exit
+    server.should_exit = True
+
+
+WELCOME = """
+Codestile answers at {address}/graphql (explore it at {address}/graphiql)
+
+Open a code page as a guest:
+
+  curl -s {address}/graphql -H 'content-type: application/json' \\
+    -d '{{"query":"{{ codePage(ref: {{key: {{system: ICD10CM, value: \\"I10\\"}}}}) {{ __typename \
+... on CodePage {{ banner code {{ displayValue title }} sections {{ title __typename }} }} }} }}"}}'
+"""
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket that a restarted server can take at once.
+
+    Bound here because a socket made with protocol 0 is never given TCP_NODELAY by asyncio, which
+    costs 40 ms an answer.
+    """
+    family, kind, protocol, _, place = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(1024)
+        listener.setblocking(False)
+        yield listener
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    port = listener.getsockname()[1]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104  # only compared
+    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
+
+
+def guest_secret(settings: Settings) -> bytes:
+    """The key that signs guest tokens: from the settings, or made once for the data folder."""
+    if settings.guest_secret:
+        return settings.guest_secret.get_secret_value().encode()
+    return kept_secret(settings.data / "guest.secret")
+
+
+def kept_secret(file: Path) -> bytes:
+    """The secret in `file`, made on first use and readable by its owner only."""
+    with contextlib.suppress(FileNotFoundError):
+        return file.read_bytes()
+    made = secrets.token_hex(32).encode()
+    draft = file.with_suffix(".draft")
+    draft.touch(mode=0o600)
+    draft.write_bytes(made)
+    draft.rename(file)
+    return made

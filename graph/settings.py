@@ -1,0 +1,167 @@
+"""Every setting there is, read once from the environment; docs/operations.md explains each."""
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from schema.errors import SettingRefused
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _split(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
+
+
+_SCHEMES = {
+    "database_url": ("postgresql", "postgres"),
+    "redis_url": ("redis", "rediss", "unix"),
+}
+
+
+def _default_data() -> Path:
+    home = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()
+    return Path(home) / "codestile"
+
+
+class Settings(BaseSettings):
+    """Frozen. A variable is the field's name in capitals behind `CODESTILE_`, save the two URLs."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CODESTILE_",
+        frozen=True,
+        extra="forbid",
+        env_ignore_empty=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+    database_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("DATABASE_URL", "database_url")
+    )
+    """PostgreSQL 15 or newer, as a postgresql:// URL; unset starts the private one."""
+    redis_url: SecretStr | None = Field(
+        None, validation_alias=AliasChoices("REDIS_URL", "redis_url")
+    )
+    """Valkey 8 or Redis 7.2 or newer, as redis://, rediss:// or unix://; unset starts the
+    private one."""
+    data: Path = Field(default_factory=_default_data)
+    """Folder of the private stores and of the secrets made for them."""
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(8000, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+    public_url: str | None = None
+    """The address readers use, when a proxy stands in front; https makes cookies Secure."""
+    guest_secret: SecretStr | None = None
+    """At least 32 characters that sign guest tokens; made and kept in the data folder when
+    the stores are private, required otherwise."""
+    trusted_proxies: Networks = ()
+    """Networks whose X-Forwarded-For is believed, comma separated."""
+    allowed_origins: Listed = ()
+    """Origins of other sites that may ask from a browser, comma separated, exact."""
+    on_unsafe_store: Literal["refuse", "warn"] = "refuse"
+    """What to do when the ledger's store could lose an acknowledged event."""
+    network_budget: int = Field(50, ge=1, le=1_000_000)
+    """New guests of one network that may open a page in one period of 30 days."""
+    exempt_networks: Networks | None = None
+    """Networks outside the budget, comma separated; unset: loopback when the stores are private,
+    else none."""
+    introspection: bool = True
+    """Whether the schema may be asked for through GraphQL."""
+    graphiql: bool = True
+    """Whether /graphiql is served."""
+    log_format: Literal["console", "json"] = "console"
+    """Form of the log on standard error."""
+    database_pool_size: int = Field(10, ge=1, le=200)
+    """Most connections to PostgreSQL of one process."""
+    database_statement_cache: int = Field(256, ge=0, le=10_000)
+    """Prepared statements kept per connection; 0 behind a pooler that shares connections."""
+
+    @field_validator("database_url", "redis_url")
+    @classmethod
+    def _of_a_known_scheme(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        schemes = _SCHEMES[info.field_name or ""]
+        if value and value.get_secret_value().partition("://")[0] not in schemes:
+            raise ValueError(f"must begin with {'://, '.join(schemes)}://")
+        return value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Settings":
+        if (self.database_url is None) != (self.redis_url is None):
+            raise ValueError("set both DATABASE_URL and REDIS_URL, or neither")
+        if self.guest_secret and len(self.guest_secret.get_secret_value()) < 32:
+            raise ValueError("CODESTILE_GUEST_SECRET needs at least 32 characters")
+        if not self.is_embedded and self.guest_secret is None:
+            raise ValueError("set CODESTILE_GUEST_SECRET: several servers must share it")
+        return self
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the private stores of this machine are used."""
+        return self.database_url is None
+
+    @property
+    def is_https(self) -> bool:
+        """Whether readers come by https, so that cookies can be Secure."""
+        return (self.public_url or "").startswith("https://")
+
+    @property
+    def outside_budget(self) -> tuple[Network, ...]:
+        """Networks whose guests are not counted against a budget."""
+        if self.exempt_networks is not None:
+            return self.exempt_networks
+        if not self.is_embedded:
+            return ()
+        return (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
+
+ENVIRONMENT: tuple[str, ...] = tuple(
+    name.upper() if name in ("database_url", "redis_url") else f"CODESTILE_{name.upper()}"
+    for name in Settings.model_fields
+)
+"""The name of every variable that is read, in the order of the model."""
+
+
+def read_settings(**overrides: object) -> Settings:
+    """The settings of this process; raises SettingRefused with one line per fault."""
+    unknown = sorted(
+        name
+        for name in os.environ
+        if name.startswith("CODESTILE_") and name not in (*ENVIRONMENT, "CODESTILE_OFFICIAL_FILES")
+    )
+    if unknown:
+        raise SettingRefused(f"unknown setting {', '.join(unknown)}; see docs/operations.md")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # validated by the model itself
+    except ValidationError as refused:
+        raise SettingRefused("\n".join(_lines(refused))) from None
+
+
+def _lines(refused: ValidationError) -> list[str]:
+    lines = []
+    for fault in refused.errors(include_url=False, include_input=False):
+        name = str(fault["loc"][0]).upper() if fault["loc"] else ""
+        variable = name if name in ENVIRONMENT or not name else f"CODESTILE_{name}"
+        message = fault["msg"].removeprefix("Value error, ")
+        lines.append(f"{variable}: {message}" if variable else message)
+    return lines

@@ -1,0 +1,42 @@
+"""Which stores a command uses: those of the settings, those of a running server, or its own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from db.embedded import EmbeddedStores, StoreUrls, embedded_stores, running_stores
+from graph.settings import Settings
+
+
+@asynccontextmanager
+async def stores_to_serve(
+    settings: Settings,
+) -> AsyncIterator[tuple[StoreUrls, EmbeddedStores | None]]:
+    """The stores of the settings, or private ones for as long as this lasts.
+
+    Raises DataFolderInUse when another server runs private stores on the same folder.
+    """
+    given = _given(settings)
+    if given:
+        yield given, None
+        return
+    async with embedded_stores(settings.data) as embedded:
+        yield embedded.urls, embedded
+
+
+@asynccontextmanager
+async def stores_to_use(settings: Settings) -> AsyncIterator[StoreUrls]:
+    """The stores for a command beside the server: a running server's, or started for its time."""
+    found = _given(settings) or running_stores(settings.data)
+    if found:
+        yield found
+        return
+    async with embedded_stores(settings.data) as embedded:
+        yield embedded.urls
+
+
+def _given(settings: Settings) -> StoreUrls | None:
+    if settings.database_url is None or settings.redis_url is None:
+        return None
+    return StoreUrls(
+        settings.database_url.get_secret_value(), settings.redis_url.get_secret_value()
+    )

@@ -1,0 +1,105 @@
+"""Expected refusals as data: what was asked, what was found, what to do."""
+
+from enum import StrEnum
+
+import strawberry
+
+from graph.types.codes import Code
+from graph.types.upgrade import UpgradeOffer
+
+
+@strawberry.enum
+class ProblemCode(StrEnum):
+    """The kinds of refusal, for programs."""
+
+    NOT_FOUND = "NOT_FOUND"
+    """The system is loaded and has no such code."""
+    INVALID_INPUT = "INVALID_INPUT"
+    """The question cannot be asked so."""
+    NOT_LOADED = "NOT_LOADED"
+    """What was asked about exists, and is not loaded here for that date."""
+    FORBIDDEN = "FORBIDDEN"
+    """This viewer may not ask that."""
+    VIEW_LIMIT_REACHED = "VIEW_LIMIT_REACHED"
+    """The allowance of code page views is spent."""
+    RATE_LIMITED = "RATE_LIMITED"
+    """Too many requests in a short time."""
+    METER_UNAVAILABLE = "METER_UNAVAILABLE"
+    """The usage ledger does not answer, so no page can be opened; nothing was charged."""
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    """The catalogue does not answer."""
+
+
+@strawberry.interface
+class Problem:
+    """A refusal that the product expects."""
+
+    problem_code: ProblemCode
+    """What kind of refusal, for programs."""
+    message: str
+    """What was asked, what was found and what to do, for people."""
+
+
+@strawberry.type
+class FieldProblem:
+    """What is wrong with one input."""
+
+    path: list[str]
+    """The names from the root field's arguments down to the input."""
+    message: str
+    """What is wrong."""
+    rule: str
+    """The rule that was broken, for programs."""
+
+
+@strawberry.type
+class InvalidInput(Problem):
+    """The question cannot be answered as it was asked."""
+
+    fields: list[FieldProblem]
+    """Every fault found."""
+
+    @classmethod
+    def at(
+        cls, path: list[str], rule: str, message: str, code: ProblemCode = ProblemCode.INVALID_INPUT
+    ) -> "InvalidInput":
+        """One fault in one input."""
+        fault = FieldProblem(path=path, message=message, rule=rule)
+        return cls(problem_code=code, message=message, fields=[fault])
+
+
+@strawberry.type
+class NotFound(Problem):
+    """There is no such code in that system."""
+
+
+@strawberry.type
+class Forbidden(Problem):
+    """This viewer may not ask that."""
+
+    upgrade: UpgradeOffer | None
+    """What would allow it; null when nothing the viewer can do would."""
+
+
+@strawberry.type
+class RateLimited(Problem):
+    """Too many requests in a short time."""
+
+    retry_after_seconds: int
+    """How long to wait."""
+
+
+@strawberry.type
+class ServiceUnavailable(Problem):
+    """A part of the service is away; nothing was charged and nothing is lost."""
+
+    retry_after_seconds: int
+    """How long to wait before asking again."""
+
+
+@strawberry.type
+class CodeCandidates:
+    """The codes that a text without a system may mean."""
+
+    candidates: list[Code]
+    """One for each system that has it, in the order of the systems."""

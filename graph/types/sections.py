@@ -1,0 +1,211 @@
+"""The sections of a code page: open with content, locked with a reason, or empty with a state."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+import strawberry
+
+from graph.types.codes import Code
+from graph.types.crosswalks import Translation
+from graph.types.upgrade import UpgradeOffer
+from schema.pages import EmptyReason, LockReason, NoteKind, SectionKind
+
+for published in (SectionKind, LockReason, EmptyReason, NoteKind):
+    strawberry.enum(published)
+
+
+@strawberry.enum
+class TextFormat(StrEnum):
+    """How a text is to be read."""
+
+    PLAIN = "PLAIN"
+    MARKDOWN = "MARKDOWN"
+
+
+@strawberry.type
+class TextContent:
+    """A text."""
+
+    text: str
+    """The text itself."""
+    format: TextFormat
+    """How to read it."""
+
+
+@strawberry.type
+class Note:
+    """One instruction that applies to the code."""
+
+    kind: NoteKind
+    """What kind of instruction."""
+    text: str
+    """The official text."""
+    inherited_from: Code | None
+    """The code above that says it; null when the code itself does."""
+
+
+@strawberry.type
+class NotesContent:
+    """The instructions of the official list that apply to the code."""
+
+    notes: list[Note]
+    """By kind, the code's own before inherited ones; empty when the list has none."""
+
+
+@strawberry.type
+class ModifierUse:
+    """A modifier that may be appended to the code."""
+
+    modifier: Code
+    """The modifier."""
+    guidance: str | None
+    """When to use it."""
+
+
+@strawberry.type
+class ModifiersContent:
+    """The modifiers that may be appended."""
+
+    modifiers: list[ModifierUse]
+    """In the order of their codes."""
+
+
+@strawberry.type
+class CrosswalksContent:
+    """What the loaded maps say about the code."""
+
+    translations: list[Translation]
+    """One for each map that starts at the code's system."""
+
+
+@strawberry.type
+class CodePairEdit:
+    """A rule against reporting two codes together for one patient on one day."""
+
+    column_one: Code
+    """The code that is paid."""
+    column_two: Code
+    """The code that is denied unless a modifier is allowed and used."""
+    is_modifier_allowed: bool
+    """Whether a modifier can lift the rule."""
+    rationale: str
+    """Why the pair is ruled out."""
+    effective_from: date
+    """First day of the rule."""
+    effective_to: date | None
+    """Last day of the rule; null while it stands."""
+
+
+@strawberry.type
+class CodeEditsContent:
+    """The loaded rules about reporting the code with others, and how often."""
+
+    pairs: list[CodePairEdit]
+    """Every loaded rule that names the code in either column."""
+    units_per_day: int | None
+    """Most units for one patient and day; null when not loaded."""
+
+
+@strawberry.type
+class PaymentFact:
+    """One named value of coverage or payment."""
+
+    name: str
+    """What the value is."""
+    value: str
+    """As published, with its unit."""
+    source: str
+    """Who published it."""
+
+
+@strawberry.type
+class CoverageAndPaymentContent:
+    """What is known of coverage and payment."""
+
+    facts: list[PaymentFact]
+    """In the order of their publication."""
+
+
+@strawberry.type
+class HistoryEntry:
+    """What one release said about the code."""
+
+    release_label: str
+    """The release."""
+    effective_from: date
+    """First day it was in force for this code."""
+    effective_to: date | None
+    """Last day; null while open."""
+    title: str | None
+    """The official title in that release; null when its licence forbids."""
+    is_billable: bool
+    """Whether the code could be submitted on a claim."""
+
+
+@strawberry.type
+class HistoryContent:
+    """The code through the loaded releases."""
+
+    entries: list[HistoryEntry]
+    """Newest first."""
+
+
+SectionContent = Annotated[
+    TextContent
+    | NotesContent
+    | ModifiersContent
+    | CrosswalksContent
+    | CodeEditsContent
+    | CoverageAndPaymentContent
+    | HistoryContent,
+    strawberry.union("SectionContent", description="What a section holds, by its kind."),
+]
+
+
+@strawberry.interface
+class PageSection:
+    """One section of a code page; the member says whether it is open, locked or empty."""
+
+    id: strawberry.ID
+    """Opaque and stable."""
+    kind: SectionKind
+    """Which section."""
+    title: str
+    """The heading to show."""
+    position: int
+    """Place on the page, from 1."""
+
+
+@strawberry.type
+class OpenSection(PageSection):
+    """A section this viewer may read."""
+
+    copyright: str | None
+    """The notice to show under the content; null for works of the US government."""
+    content: SectionContent
+    """What the section says."""
+
+
+@strawberry.type
+class LockedSection(PageSection):
+    """A section closed to this viewer: it has no content field at all."""
+
+    reason: LockReason
+    """Why it is closed."""
+    item_count: int | None
+    """How many items it holds; null for a single text."""
+    summary: str
+    """What it holds, in a line that gives none of it away."""
+    upgrade: UpgradeOffer | None
+    """What would open it; null when nothing the viewer can do would."""
+
+
+@strawberry.type
+class EmptySection(PageSection):
+    """A section with no content for anyone, which is not the same as "none"."""
+
+    empty_reason: EmptyReason
+    """Why there is no content."""
+    explanation: str
+    """The same in a sentence."""

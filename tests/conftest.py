@@ -1,0 +1,151 @@
+"""Real stores for every test: started once, with a fresh database for whoever changes things."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+import redis
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from db.embedded import StoreUrls, embedded_stores
+from db.migrate import migrate
+from db.pool import Database, open_database
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def stores_folder() -> Iterator[Path]:
+    """The data folder of `stores`; not pytest's, whose paths are too long for sockets."""
+    with tempfile.TemporaryDirectory(prefix="codestile-tests-") as folder:
+        # Where root has to run PostgreSQL as somebody else, that user must get through.
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+async def stores(stores_folder: Path) -> AsyncIterator[StoreUrls]:
+    """The URLs of private stores, one pair for the whole session."""
+    data, sockets = stores_folder / "data", stores_folder / "run"
+    sockets.mkdir()
+    async with embedded_stores(data, runtime_folder=sockets) as running:
+        yield running.urls
+
+
+@pytest.fixture(scope="session")
+async def template_url(stores: StoreUrls) -> str:
+    """The URL of a migrated, empty database that others are copied from; nobody stays on it."""
+    url = await _create(stores.database_url, "template_migrated", copy_of="template0")
+    await migrate(url)
+    return url
+
+
+@pytest.fixture
+async def database_url(stores: StoreUrls, template_url: str) -> AsyncIterator[str]:
+    """The URL of a migrated, otherwise empty database of the test's own."""
+    async with _copied(stores.database_url, copy_of="template_migrated") as url:
+        yield url
+
+
+@pytest.fixture
+async def bare_database_url(stores: StoreUrls) -> AsyncIterator[str]:
+    """The URL of a database of the test's own without any table."""
+    async with _copied(stores.database_url, copy_of="template0") as url:
+        yield url
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """A migrated, otherwise empty database of the test's own."""
+    async with open_database(database_url) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def catalogue_url(stores: StoreUrls, template_url: str) -> AsyncIterator[str]:
+    """The URL of a database that holds the whole default load; to be read only."""
+    from db.load import load_default
+
+    async with _copied(stores.database_url, copy_of="template_migrated") as url:
+        await load_default(url)
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def catalogue(catalogue_url: str) -> AsyncIterator[Database]:
+    """A database that holds the whole default load; to be read only."""
+    async with open_database(catalogue_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def redis_url(stores: StoreUrls) -> str:
+    """The URL of a Valkey database that is empty when the test begins."""
+    url = stores.redis_url.replace("?db=0", "?db=1")
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture(scope="session")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two certificates for 127.0.0.1, each its own authority, with their keys beside them."""
+    folder = tmp_path_factory.mktemp("tls")
+    return _certificate(folder / "right.pem"), _certificate(folder / "wrong.pem")
+
+
+def _certificate(path: Path) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "the tests")])
+    host, now = x509.IPAddress(ip_address("127.0.0.1")), datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([host]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    path.with_suffix(".key").write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return path
+
+
+@asynccontextmanager
+async def _copied(server_url: str, copy_of: str) -> AsyncIterator[str]:
+    name = f"test_{next(_numbers)}"
+    yield await _create(server_url, name, copy_of)
+    # FORCE: a test of faults may leave connections behind.
+    await _execute(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _create(server_url: str, name: str, copy_of: str) -> str:
+    await _execute(server_url, f"CREATE DATABASE {name} TEMPLATE {copy_of}")
+    return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+
+
+async def _execute(server_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(server_url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

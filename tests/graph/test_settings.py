@@ -1,0 +1,110 @@
+"""Settings: read once, refused with a sentence."""
+
+import ipaddress
+
+import pytest
+
+from graph.settings import ENVIRONMENT, read_settings
+from schema.errors import SettingRefused
+
+STORES = {
+    "DATABASE_URL": "postgresql://db.example/codestile",
+    "REDIS_URL": "redis://store.example",
+    "CODESTILE_GUEST_SECRET": "s" * 32,
+}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+
+
+def given(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+
+def test_without_any_setting_the_stores_are_private_and_loopback_is_exempt() -> None:
+    settings = read_settings()
+
+    assert settings.is_embedded
+    assert not settings.is_https
+    assert settings.outside_budget == (
+        ipaddress.ip_network("127.0.0.0/8"),
+        ipaddress.ip_network("::1/128"),
+    )
+
+
+def test_with_stores_of_ones_own_nobody_is_exempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, **STORES)
+
+    settings = read_settings()
+
+    assert not settings.is_embedded
+    assert settings.outside_budget == ()
+
+
+def test_networks_and_origins_are_lists_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(
+        monkeypatch,
+        CODESTILE_TRUSTED_PROXIES="10.0.0.0/8, 2001:db8::/32",
+        CODESTILE_ALLOWED_ORIGINS="https://a.example,https://b.example",
+    )
+
+    settings = read_settings()
+
+    assert settings.trusted_proxies == (
+        ipaddress.ip_network("10.0.0.0/8"),
+        ipaddress.ip_network("2001:db8::/32"),
+    )
+    assert settings.allowed_origins == ("https://a.example", "https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        (
+            {"DATABASE_URL": STORES["DATABASE_URL"]},
+            "set both DATABASE_URL and REDIS_URL, or neither",
+        ),
+        (
+            {name: STORES[name] for name in ("DATABASE_URL", "REDIS_URL")},
+            "set CODESTILE_GUEST_SECRET: several servers must share it",
+        ),
+        (
+            {"CODESTILE_GUEST_SECRET": "short"},
+            "CODESTILE_GUEST_SECRET needs at least 32 characters",
+        ),
+        (
+            {"CODESTILE_PORT": "eighty"},
+            "CODESTILE_PORT: Input should be a valid integer, "
+            "unable to parse string as an integer",
+        ),
+        (
+            {"CODESTILE_NETWORK_BUDGET": "0"},
+            "CODESTILE_NETWORK_BUDGET: Input should be greater than or equal to 1",
+        ),
+        ({"CODESTILE_PROT": "80"}, "unknown setting CODESTILE_PROT; see docs/operations.md"),
+    ],
+)
+def test_setting_that_cannot_be_is_refused_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], sentence: str
+) -> None:
+    given(monkeypatch, **variables)
+
+    with pytest.raises(SettingRefused) as refused:
+        read_settings()
+
+    assert str(refused.value) == sentence
+
+
+def test_refusal_does_not_repeat_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, **STORES)
+    given(monkeypatch, DATABASE_URL="mysql://user:canary@db.example/codestile")
+
+    with pytest.raises(SettingRefused) as refused:
+        read_settings()
+
+    assert "canary" not in str(refused.value)
+    assert str(refused.value) == "DATABASE_URL: must begin with postgresql://, postgres://"
