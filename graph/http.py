@@ -6,7 +6,8 @@ client with a traceback; this one passes the whole graphql-http audit (tests/con
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
@@ -41,6 +42,13 @@ from schema.people import ViewerKind
 _REQUEST_ERROR_STATUS = 400
 """Status of a refused document under application/graphql-response+json. Newer drafts say 422;
 today's clients and the audit expect 400."""
+
+EXECUTING_AT_ONCE = 16
+"""Operations that execute at a time; the rest wait their turn. More would not be faster, as one
+processor runs them all, and each would be slower: the answers of the stores would lie unread until
+they seem late."""
+TURN_SECONDS = 10.0
+"""How long an operation waits for its turn before the reader is told to ask again."""
 
 _HEADERS = {
     "Vary": f"Accept, Origin, Sec-Fetch-Site, Authorization, Cookie, {VIEWER_HEADER}",
@@ -81,6 +89,8 @@ class GraphQLView:
         is_introspectable: bool = True,
         allowed_origins: Collection[str] = (),
         limits: Mapping[ViewerKind, Limits] = LIMITS,
+        executing_at_once: int = EXECUTING_AT_ONCE,
+        turn_seconds: float = TURN_SECONDS,
     ) -> None:
         """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`."""
         self._schema = core_schema(schema)
@@ -91,6 +101,8 @@ class GraphQLView:
         self._documents = Documents(schema, is_introspectable=is_introspectable)
         self._allowed_origins = frozenset(allowed_origins)
         self._limits = limits
+        self._turns = asyncio.Semaphore(executing_at_once)
+        self._turn_seconds = turn_seconds
         self._app = _shared_with(self._allowed_origins, self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,7 +171,22 @@ class GraphQLView:
         _refuse_kind(operation, method)
         if (too_many := too_many_items(operation, params.variables, call.limits)) is not None:
             return ExecutionResult(None, [too_many])
-        return await self._execute(document, operation, params.variables, call)
+        async with self._turn():
+            return await self._execute(document, operation, params.variables, call)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """One of the places for operations that execute; refuses when none comes free in time."""
+        try:
+            async with asyncio.timeout(self._turn_seconds):
+                await self._turns.acquire()
+        except TimeoutError:
+            message = "The server is busy; please ask again."
+            raise HTTPException(503, message, headers={"Retry-After": "2"}) from None
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     async def _execute(
         self, document: Document, operation: Operation, variables: dict[str, Any], call: Call

@@ -126,6 +126,7 @@ def _section(
         title=title,
         position=position,
         copyright=next((text.copyright for text in page.texts if text.kind is kind), None),
+        introduction=None if kind in _TEXTS else _written(kind, page),
         content=_content(kind, page, on),
     )
 
@@ -163,7 +164,7 @@ def _upgrade(locked: LockReason, reader: Reader) -> UpgradeOffer | None:
 def _content(kind: SectionKind, page: Page, on: date) -> types.SectionContent:
     match kind:
         case SectionKind.OFFICIAL_DESCRIPTION | SectionKind.COMMON_LANGUAGE:
-            return _text(kind, page)
+            return _written(kind, page) or _title(page)
         case SectionKind.GUIDELINES:
             return _notes(page, on)
         case SectionKind.MODIFIERS:
@@ -178,10 +179,18 @@ def _content(kind: SectionKind, page: Page, on: date) -> types.SectionContent:
             return _history(page)
 
 
-def _text(kind: SectionKind, page: Page) -> types.TextContent:
+_TEXTS = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE})
+"""The sections whose content is one text."""
+
+
+def _written(kind: SectionKind, page: Page) -> types.TextContent | None:
     for text in page.texts:
         if text.kind is kind:
             return types.TextContent(text=text.markdown, format=types.TextFormat.MARKDOWN)
+    return None
+
+
+def _title(page: Page) -> types.TextContent:
     return types.TextContent(text=page.code.title or "", format=types.TextFormat.PLAIN)
 
 

@@ -183,6 +183,9 @@ class OpenSection(PageSection):
 
     copyright: str | None
     """The notice to show under the content; null for works of the US government."""
+    introduction: TextContent | None
+    """A text about the whole section, above its items; null where nobody wrote one, and where
+    the content is itself a text."""
     content: SectionContent
     """What the section says."""
 

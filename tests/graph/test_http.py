@@ -74,6 +74,7 @@ class Query:
 
     @strawberry.field
     async def slow(self, info: strawberry.Info[Any, None]) -> str | None:
+        info.context.happened.append("begun slow")
         try:
             await asyncio.sleep(30)
         except asyncio.CancelledError:
@@ -131,6 +132,9 @@ class Served:
         )
         transport = httpx2.ASGITransport(app=self.view)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://codestile.test")
+
+    def has_begun(self, field: str) -> bool:
+        return f"begun {field}" in self.happened
 
     async def _identify(self, request: Any) -> Visit:
         viewer = a_viewer(self.kind) if self.kind else None
@@ -645,7 +649,7 @@ async def test_an_operation_past_its_deadline_is_cancelled():
     assert (response.status_code, response.json()["data"]) == (200, None)
     assert code_of(response) == "DEADLINE_EXCEEDED"
     assert error["extensions"]["retryable"] is True
-    assert served.happened == ["cancelled"]
+    assert served.happened == ["begun slow", "cancelled"]
 
 
 async def test_a_failure_outside_every_field_is_masked(served):
@@ -699,3 +703,22 @@ async def test_every_answer_is_json(served):
         assert isinstance(json.loads(response.content), dict)
         assert response.headers["x-content-type-options"] == "nosniff"
         assert response.headers["cache-control"] == "private, no-store"
+
+
+async def test_an_operation_that_gets_no_turn_in_time_gets_503_and_does_not_run():
+    guest = replace(LIMITS[ViewerKind.GUEST], deadline_seconds=0.5)
+    busy = Served(
+        executing_at_once=1, turn_seconds=0.05, limits={**LIMITS, ViewerKind.GUEST: guest}
+    )
+    working = asyncio.create_task(busy.post("{slow}"))
+    while not busy.has_begun("slow"):
+        await asyncio.sleep(0)
+
+    refused = await busy.post("mutation {act}")
+    await working
+    answered = await busy.post("mutation {act}")
+
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"] == "2"
+    assert answered.json() == {"data": {"act": "done"}}
+    assert busy.happened == ["begun slow", "cancelled", "acted"]

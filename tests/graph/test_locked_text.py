@@ -5,6 +5,7 @@ A field that is added later is asked by being in the schema.
 
 import json
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
@@ -120,8 +121,6 @@ OPEN_TO_GUESTS = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON
 @pytest.fixture
 async def page(catalogue: Any) -> Page:
     """The page whose texts are looked for, every section filled."""
-    from datetime import date
-
     (found,) = await pages_by_ref(
         catalogue, [(CodeSystemKey.DEMO, LOCKED_CODE)], date(2026, 11, 23)
     )
@@ -138,7 +137,7 @@ def roots() -> list[str]:
 async def test_guest_whose_allowance_is_spent_reads_no_locked_text(
     root: str, page: Page, ask_as: Any
 ) -> None:
-    guest = await ask_as("GUEST")
+    guest = ask_as("GUEST")
     await guest('{codePage(ref: {key: {system: ICD10CM, value: "I10"}}) {__typename}}')
 
     answer = json.dumps(await guest(Asking().operation(root)), ensure_ascii=False)
@@ -152,7 +151,7 @@ async def test_guest_whose_allowance_is_spent_reads_no_locked_text(
 async def test_guest_reads_only_the_two_open_sections_of_a_granted_page(
     page: Page, ask_as: Any
 ) -> None:
-    guest = await ask_as("GUEST")
+    guest = ask_as("GUEST")
 
     answer = json.dumps(await guest(Asking().operation("codePage")), ensure_ascii=False)
 
@@ -166,7 +165,7 @@ async def test_registered_reader_of_a_granted_page_reads_everything(
     page: Page, ask_as: Any
 ) -> None:
     """Shows that the texts looked for above are really what the fields yield."""
-    reader = await ask_as("REGISTERED")
+    reader = ask_as("REGISTERED")
 
     answer = json.dumps(await reader(Asking().operation("codePage")), ensure_ascii=False)
 

@@ -78,8 +78,7 @@ def test_networks_and_origins_are_lists_with_commas(monkeypatch: pytest.MonkeyPa
         ),
         (
             {"CODESTILE_PORT": "eighty"},
-            "CODESTILE_PORT: Input should be a valid integer, "
-            "unable to parse string as an integer",
+            "CODESTILE_PORT: Input should be a valid integer, unable to parse string as an integer",
         ),
         (
             {"CODESTILE_NETWORK_BUDGET": "0"},

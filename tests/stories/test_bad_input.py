@@ -92,12 +92,12 @@ async def test_bomb_of_60_fragments_is_refused(browser: Any, redis_url: str) -> 
     await nothing_happened(browser, redis_url)
 
 
-async def test_forged_token_is_a_new_guest(browser: Any) -> None:
+async def test_forged_token_is_a_new_guest(server: Any, browser: Any, new_browser: Any) -> None:
     await browser.open("I10")
-    (name,) = browser.client.cookies
-    browser.client.cookies.set(name, browser.client.cookies[name][:-4] + "AAAA")
+    (name, token), *_ = browser.client.cookies.items()
+    forger = new_browser(server, Cookie=f"{name}={token[:-4]}AAAA")
 
-    answer = await browser.open("J45")
+    answer = await forger.open("J45")
 
     assert answer["__typename"] == "CodePage"
     assert answer["view"]["wasCharged"] is True

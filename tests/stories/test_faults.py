@@ -27,11 +27,15 @@ async def private_server(start_private_server: Any, data_folder: Path) -> AsyncI
         yield server
 
 
+def children_of(pid: int) -> list[int]:
+    """The process ids of the children of a process."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 def stores_of(server: Any) -> dict[str, int]:
     """The process ids of the server's stores, by program name."""
-    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-    pids = [int(pid) for pid in children.read_text().split()]
-    return {Path(f"/proc/{pid}/comm").read_text().strip(): pid for pid in pids}
+    children = children_of(server.process.pid)
+    return {Path(f"/proc/{pid}/comm").read_text().strip(): pid for pid in children}
 
 
 async def until(wanted: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
@@ -77,9 +81,14 @@ async def test_postgres_killed_while_pages_are_read_is_a_typed_answer_and_comes_
     private_server: Any, new_browser: Any
 ) -> None:
     browser = new_browser(private_server)
-    os.kill(stores_of(private_server)["postgres"], signal.SIGSTOP)
+    await browser.open("I10", preview=True)
+    postgres = stores_of(private_server)["postgres"]
+    hung = [postgres, *children_of(postgres)]
+    for pid in hung:
+        os.kill(pid, signal.SIGSTOP)
     stopped = await browser.open("I10")
-    os.kill(stores_of(private_server)["postgres"], signal.SIGKILL)
+    for pid in hung:
+        os.kill(pid, signal.SIGKILL)
 
     async def answers() -> bool:
         return await ready(browser) == 200

@@ -1,0 +1,62 @@
+"""The schema asked in process, over real stores, as any kind of viewer."""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from graphql import execute, parse
+
+from db.plans import PlanBook
+from db.pool import Database
+from graph.api import api
+from graph.context import Context, Services
+from graph.identity import Visit
+from metering.meter import open_ledger
+from metering.shards import shard_of
+from schema.people import Assignment, Viewer, ViewerKind
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+Ask = Callable[[str], Awaitable[Any]]
+
+
+@pytest.fixture
+async def services(catalogue: Database, redis_url: str) -> AsyncIterator[Services]:
+    """The real parts, on the whole catalogue and an empty ledger, at a fixed hour."""
+    plans = PlanBook(catalogue)
+    await plans.read()
+    async with open_ledger(redis_url, plans.plan_of) as meter:
+        yield Services(database=catalogue, meter=meter, plans=plans, now=lambda: NOW)
+
+
+@pytest.fixture
+def ask_as(services: Services) -> Callable[[str], Ask]:
+    """Makes somebody of a kind, who asks without the limits of HTTP and gets `data`."""
+
+    def somebody(kind: str) -> Ask:
+        viewer = viewer_of(ViewerKind(kind))
+
+        async def ask(query: str) -> Any:
+            visit = Visit(viewer=viewer, may_charge=True)
+            context = Context(services, visit, secrets.token_hex(8), services.now())
+            schema = api()
+            result = await execute(  # type: ignore[misc]
+                schema._schema,
+                parse(query),
+                context_value=context,
+                executor_class=schema.execution_context_class,
+            )
+            assert result.errors is None, result.errors
+            return result.data
+
+        return ask
+
+    return somebody
+
+
+def viewer_of(kind: ViewerKind) -> Viewer:
+    """Somebody new of that kind, outside every network's budget."""
+    id = ("g" if kind is ViewerKind.GUEST else "u") + secrets.token_urlsafe(16)
+    assignment = Assignment(plan_key=kind.lower(), plan_version=1, number=1)
+    return Viewer(id=id, kind=kind, shard=shard_of(id), assignment=assignment, network=None)
