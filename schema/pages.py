@@ -28,10 +28,10 @@ class LockReason(StrEnum):
     LICENSE_RESTRICTED = "LICENSE_RESTRICTED"
     VIEW_LIMIT_REACHED = "VIEW_LIMIT_REACHED"
     NETWORK_LIMIT_REACHED = "NETWORK_LIMIT_REACHED"
-    PREVIEW = "PREVIEW"
-    """The page was asked for as a preview, which opens nothing and charges nothing."""
     SUBSCRIPTION_REQUIRED = "SUBSCRIPTION_REQUIRED"
     REGISTRATION_REQUIRED = "REGISTRATION_REQUIRED"
+    PREVIEW = "PREVIEW"
+    """The page was asked for as a preview, which opens nothing and charges nothing."""
 
 
 class EmptyReason(StrEnum):
@@ -126,6 +126,7 @@ class Page(Shape):
 
     code: Code
     texts: tuple[PageText, ...]
+    """In the order of their sections."""
     notes: tuple[Note, ...]
     """By kind in the order of NoteKind, the code's own before inherited ones, nearest first."""
     modifiers: tuple[ModifierUse, ...]

@@ -59,8 +59,8 @@ class Connection(Generic[T]):
     """The items of this part, in the order of the list."""
     page_info: PageInfo
     """Where this part begins and ends."""
-    total_count: int
-    """Items in the whole list."""
+    total_count: int | None
+    """Items in the whole list; null where counting them would cost more than reading them."""
 
     @classmethod
     def of(
