@@ -87,13 +87,18 @@ async def catalogue(catalogue_url: str) -> AsyncIterator[Database]:
         yield opened
 
 
+@pytest.fixture(scope="session")
+def ledger_url(stores: StoreUrls) -> str:
+    """The URL of the Valkey database of `redis_url`, for servers that outlive a test."""
+    return stores.redis_url.replace("?db=0", "?db=1")
+
+
 @pytest.fixture
-def redis_url(stores: StoreUrls) -> str:
+def redis_url(ledger_url: str) -> str:
     """The URL of a Valkey database that is empty when the test begins."""
-    url = stores.redis_url.replace("?db=0", "?db=1")
-    with redis.Redis.from_url(url) as client:
+    with redis.Redis.from_url(ledger_url) as client:
         client.flushdb()
-    return url
+    return ledger_url
 
 
 @pytest.fixture(scope="session")

@@ -84,14 +84,14 @@ async def _address(process: asyncio.subprocess.Process) -> str:
     raise AssertionError(f"the server ended with {await process.wait()} before it answered")
 
 
-@pytest.fixture
-def start_server(catalogue_url: str, redis_url: str) -> Start:
-    """Starts a server on the session's catalogue and an empty ledger; several share both."""
+@pytest.fixture(scope="session")
+def start_server(catalogue_url: str, ledger_url: str) -> Start:
+    """Starts a server on the session's catalogue and the ledger of `redis_url`."""
 
     def start(**environment: str) -> AbstractAsyncContextManager[Server]:
         return started(
             DATABASE_URL=catalogue_url,
-            REDIS_URL=redis_url,
+            REDIS_URL=ledger_url,
             CODESTILE_GUEST_SECRET="a secret of the tests, 32 characters and more",
             **environment,
         )
@@ -99,11 +99,17 @@ def start_server(catalogue_url: str, redis_url: str) -> Start:
     return start
 
 
-@pytest.fixture
-async def server(start_server: Start) -> AsyncIterator[Server]:
-    """One server on the session's catalogue and an empty ledger."""
+@pytest.fixture(scope="session")
+async def shared_server(start_server: Start) -> AsyncIterator[Server]:
+    """One server for the whole session: what it knows of anybody is in its stores."""
     async with start_server() as running:
         yield running
+
+
+@pytest.fixture
+def server(shared_server: Server, redis_url: str) -> Server:
+    """A server on the session's catalogue and a ledger that is empty when the test begins."""
+    return shared_server
 
 
 @dataclass

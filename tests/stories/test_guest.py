@@ -82,7 +82,7 @@ async def test_guest_reads_one_page_and_is_refused_the_second(
 
 
 async def test_second_browser_of_a_network_is_admitted_while_the_budget_lasts(
-    start_server: Any, new_browser: Any, codestile: Callable[..., Any]
+    start_server: Any, new_browser: Any, redis_url: str, codestile: Callable[..., Any]
 ) -> None:
     async with start_server(CODESTILE_NETWORK_BUDGET="2") as server:
         one, two, three = (new_browser(server) for _ in range(3))

@@ -18,7 +18,7 @@ OPEN = """query ($value: String!) {
 }"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def two_servers(start_server: Any) -> AsyncIterator[list[str]]:
     """The addresses of two server processes that share their stores."""
     async with start_server() as one, start_server() as other:

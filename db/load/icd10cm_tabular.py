@@ -1,0 +1,141 @@
+"""ICD-10-CM from the tabular list of CDC, an XML file, and the list of all codes beside it.
+
+The XML has chapters, blocks, categories, notes and the rules of the seventh character, but not the
+codes that carry one; the list says which of them exist. A code is billable when it is a leaf of the
+tree with those codes in it (ICD-10-CM guidelines, section I.B.2).
+"""
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator, Mapping
+from itertools import zip_longest
+
+from db.load.rows import CodeRow, NoteRow
+from db.load.source import SourceFile
+from schema.codes import CodeKind
+from schema.errors import FileRefused
+from schema.pages import NoteKind
+
+_NOTE_KINDS = {
+    "includes": NoteKind.INCLUDES,
+    "inclusionTerm": NoteKind.INCLUSION_TERM,
+    "excludes1": NoteKind.EXCLUDES1,
+    "excludes2": NoteKind.EXCLUDES2,
+    "codeFirst": NoteKind.CODE_FIRST,
+    "useAdditionalCode": NoteKind.USE_ADDITIONAL,
+    "codeAlso": NoteKind.CODE_ALSO,
+    "notes": NoteKind.NOTE,
+    "sevenChrNote": NoteKind.SEVENTH_CHARACTER_NOTE,
+}
+_ORDER = {kind: place for place, kind in enumerate(NoteKind)}
+_SPACES = re.compile(r"\s+")
+
+
+def read(tabular: SourceFile, listed: SourceFile) -> list[CodeRow]:
+    """Every chapter, block, header and code in tabular order; raises FileRefused.
+
+    The two files must tell the same tree, code for code, so a cut or a mixed pair is noticed.
+    """
+    root = _parsed(tabular)
+    values = [line for _, line in listed.lines("ascii", may_end_open=True)]
+    rows = list(_TabularList(tabular.name, frozenset(values)).rows(root))
+    for number, (row, value) in enumerate(zip_longest(rows, values), start=1):
+        if row is None or value is None or _listed_as(row) != value:
+            told = f"has {value} where {tabular.name} has {row and row.value}"
+            raise FileRefused(listed.name, told, line=number)
+    return rows
+
+
+def _parsed(tabular: SourceFile) -> ET.Element:
+    try:
+        # An operator's own official file; expat bounds what entities may expand to.
+        return ET.fromstring(tabular.content)  # noqa: S314
+    except ET.ParseError as broken:
+        line, column = broken.position
+        raise FileRefused(tabular.name, str(broken), line=line, column=column + 1) from broken
+
+
+def _listed_as(row: CodeRow) -> str:
+    """How the list writes a row: a chapter is a bare number, a block of one category that one."""
+    if row.kind is CodeKind.CHAPTER:
+        return str(int(row.value[2:]))
+    if row.kind is CodeKind.BLOCK:
+        first, last = row.value.split("-")
+        return first if first == last else row.value
+    return row.value
+
+
+class _TabularList:
+    """One walk through the tree."""
+
+    def __init__(self, file: str, listed: frozenset[str]) -> None:
+        self._file = file
+        self._listed = listed
+
+    def rows(self, root: ET.Element) -> Iterator[CodeRow]:
+        for chapter in root.iterfind("chapter"):
+            value = f"CH{int(self._text(chapter, 'name')):02}"
+            yield self._grouping(chapter, value, CodeKind.CHAPTER, None, 0)
+            for section in chapter.iterfind("section"):
+                block = section.get("id", "")
+                # A block of one category shares its id with it: as a range it has its own.
+                block = block if "-" in block else f"{block}-{block}"
+                yield self._grouping(section, block, CodeKind.BLOCK, value, 1)
+                for category in section.iterfind("diag"):
+                    yield from self._diagnosis(category, block, 2, {})
+
+    def _grouping(
+        self, element: ET.Element, value: str, kind: CodeKind, parent: str | None, depth: int
+    ) -> CodeRow:
+        title = self._text(element, "desc")
+        notes = _notes(element, {})
+        return CodeRow(value, kind, title, False, None, parent, depth, notes)
+
+    def _diagnosis(
+        self, diag: ET.Element, parent: str, depth: int, inherited: Mapping[str, str]
+    ) -> Iterator[CodeRow]:
+        value = self._text(diag, "name").replace(".", "")
+        title = self._text(diag, "desc")
+        own = {e.get("char", ""): _clean(e.text) for e in diag.iterfind("sevenChrDef/extension")}
+        extensions = own or inherited
+        below = diag.findall("diag")
+        # Admitted characters are printed for a whole category; only listed codes exist.
+        stem = value.ljust(6, "X")
+        extended = [] if below else [c for c in extensions if stem + c in self._listed]
+        kind = CodeKind.HEADER if below or extended else CodeKind.CODE
+        is_billable = kind is CodeKind.CODE
+        yield CodeRow(value, kind, title, is_billable, None, parent, depth, _notes(diag, own))
+        for child in below:
+            yield from self._diagnosis(child, value, depth + 1, extensions)
+        for character in extended:
+            full_title = f"{title}, {extensions[character]}"
+            yield CodeRow(stem + character, CodeKind.CODE, full_title, True, None, value, depth + 1)
+
+    def _text(self, element: ET.Element, tag: str) -> str:
+        text = _clean(element.findtext(tag))
+        if not text:
+            raise FileRefused(self._file, f"a {element.tag} without {tag}")
+        return text
+
+
+def _notes(element: ET.Element, extensions: Mapping[str, str]) -> tuple[NoteRow, ...]:
+    """The notes that stand at an element, by kind.
+
+    A note beside an extension is another label of the same character, and no note of the code.
+    """
+    notes = [
+        NoteRow(kind, _clean(note.text))
+        for child in element
+        if (kind := _NOTE_KINDS.get(child.tag)) is not None
+        for note in child.iterfind("note")
+    ]
+    notes += [
+        NoteRow(NoteKind.SEVENTH_CHARACTER, f"{character}: {meaning}")
+        for character, meaning in extensions.items()
+    ]
+    notes.sort(key=lambda note: _ORDER[note.kind])
+    return tuple(notes)
+
+
+def _clean(text: str | None) -> str:
+    return _SPACES.sub(" ", text or "").strip()

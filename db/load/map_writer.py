@@ -1,0 +1,138 @@
+"""Writes releases of maps: every row as its file has it, whether or not its codes are described.
+
+It works inside the caller's transaction, so that a refused file leaves nothing behind.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import asyncpg
+
+from db.load.report import LoadReport, Progress, told
+from db.load.rows import EdgeRow
+from db.load.source import MapEdition, refuse_wrong_count
+from db.load.stored import Connection, identities, is_stored, refuse_earlier
+from db.queries import statements
+from schema.codes import CodeSystemKey
+
+_SQL = statements("load")
+
+_EDGE_COLUMNS = (
+    "map_release_id",
+    "source_id",
+    "target_id",
+    "relationship",
+    "is_approximate",
+    "is_no_map",
+    "is_combination",
+    "scenario",
+    "choice_list",
+    "attrs",
+)
+
+
+async def write_map(
+    connection: Connection,
+    progress: Progress,
+    edition: MapEdition,
+    read: Callable[[], list[EdgeRow]],
+) -> LoadReport:
+    """Store a release of a map, unless these bytes are stored; raises FileRefused.
+
+    Codes that no release has get a bare identity, so that every row can be read back.
+    """
+    started = time.monotonic()
+    if await is_stored(connection, "map_release", edition.kind, edition):
+        return LoadReport.skipping(edition.name, time.monotonic() - started)
+    await refuse_earlier(connection, "later_map_releases", edition.kind, edition)
+    progress(edition.name, 0, edition.expected_rows or 0)
+    rows = read()
+    refuse_wrong_count(edition.files[0], len(rows), edition.expected_rows)
+    old = await _close_map(connection, edition)
+    sources, targets, unresolved = await _named_codes(connection, edition, rows)
+    release_id = await connection.fetchval(
+        _SQL["add_map_release"],
+        edition.kind,
+        edition.role,
+        edition.label,
+        edition.source_system,
+        edition.target_system,
+        asyncpg.Range(edition.effective_from, None),
+        edition.publisher,
+        edition.source,
+        edition.sha256,
+        len(rows),
+    )
+    records = [_edge_record(row, sources, targets) for row in rows]
+    await connection.copy_records_to_table(
+        "edge",
+        columns=_EDGE_COLUMNS,
+        records=told(((release_id, *r) for r in records), edition.name, len(rows), progress),
+    )
+    new = {_comparable(record) for record in records}
+    return LoadReport(
+        release=edition.name,
+        added=len(new - old),
+        changed=0,
+        removed=len(old - new),
+        unresolved=unresolved,
+        rows=len(rows),
+        seconds=time.monotonic() - started,
+        skipped=False,
+    )
+
+
+def _edge_record(row: EdgeRow, sources: dict[str, int], targets: dict[str, int]) -> tuple[Any, ...]:
+    return (
+        sources[row.source],
+        None if row.target is None else targets[row.target],
+        row.relationship,
+        row.is_approximate,
+        row.target is None,
+        row.is_combination,
+        row.scenario,
+        row.choice_list,
+        row.attrs,
+    )
+
+
+async def _named_codes(
+    connection: Connection, edition: MapEdition, rows: Sequence[EdgeRow]
+) -> tuple[dict[str, int], dict[str, int], int]:
+    """Ids by value of the codes that rows name on either side, and how many are bare."""
+    ids: dict[CodeSystemKey, dict[str, int]] = {}
+    bare = 0
+    named = {edition.source_system: {row.source for row in rows}}
+    targets = {row.target for row in rows if row.target is not None}
+    named[edition.target_system] = targets | named.get(edition.target_system, set())
+    for system, values in named.items():
+        stored = await connection.fetch(_SQL["identities"], system)
+        bare += len(values - {row["value"] for row in stored if row["is_described"]})
+        ids[system] = {row["value"]: row["id"] for row in stored}
+        missing = sorted(values - ids[system].keys())
+        if missing:
+            records = [(system, value) for value in missing]
+            await connection.copy_records_to_table(
+                "code", columns=("system", "value"), records=records
+            )
+            ids[system] = await identities(connection, system)
+    return ids[edition.source_system], ids[edition.target_system], bare
+
+
+async def _close_map(connection: Connection, edition: MapEdition) -> set[tuple[Any, ...]]:
+    """End the predecessor of a map's release; its rows."""
+    predecessor = await connection.fetchval(
+        _SQL["close_map_release"], edition.kind, edition.effective_from
+    )
+    if predecessor is None:
+        return set()
+    rows = await connection.fetch(_SQL["edges"], predecessor)
+    return {_comparable(tuple(row)) for row in rows}
+
+
+def _comparable(record: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A record whose JSON is written in one way, since PostgreSQL orders keys as it likes."""
+    *flags, attrs = record
+    return (*flags, attrs and json.dumps(json.loads(attrs), sort_keys=True))

@@ -1,0 +1,189 @@
+"""Writes releases of code systems: compares what a file says with what was said last.
+
+It works inside the caller's transaction, so that a refused file leaves nothing behind.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+
+import asyncpg
+
+from db.load.report import LoadReport, Progress, told
+from db.load.rows import CodeRow, NoteRow, search_text
+from db.load.source import Edition, refuse_wrong_count
+from db.load.stored import Connection, identities, is_stored, refuse_earlier
+from db.queries import statements
+from schema.errors import FileRefused
+from schema.pages import NoteKind
+
+_SQL = statements("load")
+
+
+class _Saying(NamedTuple):
+    """What a release says of one code, in ids: two releases that say the same are equal."""
+
+    kind: str
+    title: str
+    is_billable: bool
+    short_title: str | None
+    parent_id: int | None
+    depth: int
+
+
+async def write_codes(
+    connection: Connection, progress: Progress, edition: Edition, read: Callable[[], list[CodeRow]]
+) -> LoadReport:
+    """Store a release of a code system, unless these bytes are stored; raises FileRefused.
+
+    Codes that say the same as before keep their version; the others get a new one from the first
+    day of the release, and what the release no longer has ends the day before.
+    """
+    started = time.monotonic()
+    if await is_stored(connection, "code_release", edition.system, edition):
+        return LoadReport.skipping(edition.name, time.monotonic() - started)
+    await refuse_earlier(connection, "later_releases", edition.system, edition)
+    progress(edition.name, 0, edition.expected_rows or 0)
+    rows = read()
+    refuse_wrong_count(edition.files[0], len(rows), edition.expected_rows)
+    valid = await _validity(connection, edition)
+    await connection.execute(_SQL["close_code_release"], edition.system, edition.effective_from)
+    release_id = await connection.fetchval(
+        _SQL["add_code_release"],
+        edition.system,
+        edition.label,
+        valid,
+        edition.publisher,
+        edition.source,
+        edition.sha256,
+        len(rows),
+    )
+    added, changed, removed = await _Difference(connection, edition, rows, release_id, valid).store(
+        progress
+    )
+    return LoadReport(
+        release=edition.name,
+        added=added,
+        changed=changed,
+        removed=removed,
+        unresolved=0,
+        rows=len(rows),
+        seconds=time.monotonic() - started,
+        skipped=False,
+    )
+
+
+class _Difference:
+    """What one release changes in the codes of its system."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        edition: Edition,
+        rows: Sequence[CodeRow],
+        release_id: int,
+        valid: "asyncpg.Range[date]",
+    ) -> None:
+        self._connection = connection
+        self._edition = edition
+        self._rows = rows
+        self._release_id = release_id
+        self._valid = valid
+
+    async def store(self, progress: Progress) -> tuple[int, int, int]:
+        """Write it; how many codes were added, changed and removed."""
+        ids = await self._place_codes()
+        old = await self._old_sayings()
+        old_notes = await self._old_notes()
+        new = {ids[row.value]: _saying(row, ids) for row in self._rows}
+        new_notes = {ids[row.value]: row.notes for row in self._rows if row.notes}
+        said_anew = [code for code, saying in new.items() if old.get(code) != saying]
+        noted_anew = [code for code, notes in new_notes.items() if old_notes.get(code) != notes]
+        removed = old.keys() - new.keys()
+        unnoted = [code for code in old_notes if code not in new_notes]
+        await self._close("close_versions", [*removed, *(old.keys() & set(said_anew))])
+        await self._close("close_notes", [*unnoted, *(old_notes.keys() & set(noted_anew))])
+        await self._copy_versions(said_anew, new, progress)
+        await self._copy_notes(noted_anew, new_notes)
+        added = len(new.keys() - old.keys())
+        touched = {*said_anew, *noted_anew, *unnoted} - removed
+        return added, len(touched) - added, len(removed)
+
+    async def _place_codes(self) -> dict[str, int]:
+        """Give every code an identity and its place in the order; ids by value."""
+        system = self._edition.system
+        stored = await self._connection.fetch(_SQL["identities"], system)
+        places = {row["value"]: row["seq"] for row in stored}
+        fresh = [
+            (system, row.value, seq)
+            for seq, row in enumerate(self._rows)
+            if row.value not in places
+        ]
+        await self._connection.copy_records_to_table(
+            "code", columns=("system", "value", "seq"), records=fresh
+        )
+        ids = await identities(self._connection, system)
+        moved = [
+            (ids[row.value], seq)
+            for seq, row in enumerate(self._rows)
+            if row.value in places and places[row.value] != seq
+        ]
+        if moved:
+            await self._connection.execute(_SQL["set_places"], *zip(*moved, strict=True))
+        return ids
+
+    async def _old_sayings(self) -> dict[int, _Saying]:
+        rows = await self._connection.fetch(_SQL["open_versions"], self._edition.system)
+        return {row[0]: _Saying(*row[1:]) for row in rows}
+
+    async def _old_notes(self) -> dict[int, tuple[NoteRow, ...]]:
+        rows = await self._connection.fetch(_SQL["open_notes"], self._edition.system)
+        notes: defaultdict[int, list[NoteRow]] = defaultdict(list)
+        for code_id, kind, text in rows:
+            notes[code_id].append(NoteRow(NoteKind(kind), text))
+        return {code_id: tuple(own) for code_id, own in notes.items()}
+
+    async def _close(self, statement: str, codes: list[int]) -> None:
+        if codes:
+            await self._connection.execute(_SQL[statement], codes, self._edition.effective_from)
+
+    async def _copy_versions(
+        self, codes: Sequence[int], new: dict[int, _Saying], progress: Progress
+    ) -> None:
+        records = (
+            (code, self._valid, self._release_id, *new[code], search_text(new[code].title))
+            for code in codes
+        )
+        await self._connection.copy_records_to_table(
+            "code_version",
+            columns=("code_id", "valid", "release_id", *_Saying._fields, "search_text"),
+            records=told(records, self._edition.name, len(codes), progress),
+        )
+
+    async def _copy_notes(self, codes: Sequence[int], new: dict[int, tuple[NoteRow, ...]]) -> None:
+        records = (
+            (code, self._valid, self._release_id, note.kind, ordinal, note.text)
+            for code in codes
+            for ordinal, note in enumerate(new[code])
+        )
+        await self._connection.copy_records_to_table(
+            "code_note",
+            columns=("code_id", "valid", "release_id", "kind", "ordinal", "text"),
+            records=records,
+        )
+
+
+def _saying(row: CodeRow, ids: dict[str, int]) -> _Saying:
+    parent_id = None if row.parent is None else ids[row.parent]
+    return _Saying(row.kind, row.title, row.is_billable, row.short_title, parent_id, row.depth)
+
+
+async def _validity(connection: Connection, edition: Edition) -> "asyncpg.Range[date]":
+    """From the first day of a release, open-ended unless its system is closed."""
+    closed_on = await connection.fetchval(_SQL["system_closes_on"], edition.system)
+    if closed_on is not None and closed_on < edition.effective_from:
+        reason = f"{edition.system} ended on {closed_on}, before {edition.effective_from}"
+        raise FileRefused(edition.files[0].name, reason)
+    return asyncpg.Range(edition.effective_from, closed_on and closed_on + timedelta(days=1))

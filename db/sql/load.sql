@@ -1,0 +1,156 @@
+-- name: hold_loading
+-- Makes every other load wait until this transaction ends.
+SELECT pg_advisory_xact_lock(hashtext('codestile load'));
+
+-- name: code_release
+-- The release with this label, if it is loaded: its sha256.
+-- $1 system; $2 label.
+SELECT r.sha256 FROM code_release r WHERE r.system = $1::text AND r.label = $2::text;
+
+-- name: later_releases
+-- Labels of releases that begin on the day or after it, or that ended for good after it; newest
+-- first.
+-- $1 system; $2 the first day of the release to load.
+SELECT r.label
+FROM code_release r
+WHERE r.system = $1::text
+  AND (lower(r.valid) >= $2::date OR (NOT upper_inf(r.valid) AND upper(r.valid) > $2::date))
+ORDER BY lower(r.valid) DESC;
+
+-- name: system_closes_on
+-- The last day of a system; null while it is maintained.
+-- $1 system.
+SELECT s.closed_on FROM code_system s WHERE s.key = $1::text;
+
+-- name: close_code_release
+-- Ends the open release of a system the day before its successor begins.
+-- $1 system; $2 the successor's first day.
+UPDATE code_release SET valid = daterange(lower(valid), $2::date)
+WHERE system = $1::text AND upper_inf(valid);
+
+-- name: add_code_release
+-- Stores a release; its id.
+-- $1 system; $2 label; $3 valid; $4 publisher; $5 source; $6 sha256; $7 codes in it.
+INSERT INTO code_release (system, label, valid, publisher, source, sha256, code_count)
+VALUES ($1::text, $2::text, $3::daterange, $4::text, $5::text, $6::text, $7::integer)
+RETURNING id;
+
+-- name: identities
+-- Every code of a system, in no order; `is_described` tells whether any release has said a word of
+-- it, or only maps name it.
+-- $1 system.
+SELECT
+    c.id, c.value, c.seq,
+    EXISTS (SELECT FROM code_version v WHERE v.code_id = c.id) AS is_described
+FROM code c
+WHERE c.system = $1::text;
+
+-- name: open_versions
+-- What is said today of every code of a system, in no order.
+-- $1 system.
+SELECT
+    v.code_id, v.kind, v.title, v.is_billable, v.short_title, v.parent_id, v.depth
+FROM code_version v
+JOIN code c ON c.id = v.code_id
+WHERE c.system = $1::text AND upper_inf(v.valid);
+
+-- name: open_notes
+-- The notes that stand today at the codes of a system, by code, in order.
+-- $1 system.
+SELECT n.code_id, n.kind, n.text
+FROM code_note n
+JOIN code c ON c.id = n.code_id
+WHERE c.system = $1::text AND upper_inf(n.valid)
+ORDER BY n.code_id, n.ordinal;
+
+-- name: close_versions
+-- Ends what is said of codes.
+-- $1 ids of codes; $2 the first day on which it no longer holds.
+UPDATE code_version SET valid = daterange(lower(valid), $2::date)
+WHERE code_id = ANY ($1::integer[]) AND upper_inf(valid);
+
+-- name: close_notes
+-- Ends the notes of codes.
+-- $1 ids of codes; $2 the first day on which they no longer stand.
+UPDATE code_note SET valid = daterange(lower(valid), $2::date)
+WHERE code_id = ANY ($1::integer[]) AND upper_inf(valid);
+
+-- name: set_places
+-- Gives codes their place in the publisher's order.
+-- $1 ids of codes; $2 places, as many.
+UPDATE code SET seq = p.seq
+FROM unnest($1::integer[], $2::integer[]) AS p (id, seq)
+WHERE code.id = p.id;
+
+-- name: map_release
+-- The release of a map with this label, if it is loaded: its sha256.
+-- $1 kind; $2 label.
+SELECT m.sha256 FROM map_release m WHERE m.kind = $1::text AND m.label = $2::text;
+
+-- name: later_map_releases
+-- Labels of releases of a map that begin on the day or after it; newest first.
+-- $1 kind; $2 the first day of the release to load.
+SELECT m.label
+FROM map_release m
+WHERE m.kind = $1::text AND lower(m.valid) >= $2::date
+ORDER BY lower(m.valid) DESC;
+
+-- name: close_map_release
+-- Ends the open release of a map the day before its successor begins; its id.
+-- $1 kind; $2 the successor's first day.
+UPDATE map_release SET valid = daterange(lower(valid), $2::date)
+WHERE kind = $1::text AND upper_inf(valid)
+RETURNING id;
+
+-- name: add_map_release
+-- Stores a release of a map; its id.
+-- $1 kind; $2 role; $3 label; $4 source system; $5 target system; $6 valid; $7 publisher;
+-- $8 source; $9 sha256; $10 rows in it.
+INSERT INTO map_release
+    (kind, role, label, source_system, target_system, valid, publisher, source, sha256, row_count)
+VALUES (
+    $1::text, $2::text, $3::text, $4::text, $5::text, $6::daterange, $7::text, $8::text, $9::text,
+    $10::integer
+)
+RETURNING id;
+
+-- name: edges
+-- The rows of a release of a map as they were loaded, in no order.
+-- $1 id of the release.
+SELECT
+    e.source_id, e.target_id, e.relationship, e.is_approximate, e.is_no_map, e.is_combination,
+    e.scenario, e.choice_list, e.attrs
+FROM edge e
+WHERE e.map_release_id = $1::integer;
+
+-- name: fact_release
+-- The release of facts with this label, if it is loaded: its sha256.
+-- $1 kind; $2 label.
+SELECT f.sha256 FROM fact_release f WHERE f.kind = $1::text AND f.label = $2::text;
+
+-- name: add_fact_release
+-- Stores a release of facts; its id.
+-- $1 kind; $2 label; $3 system; $4 valid; $5 source; $6 sha256.
+INSERT INTO fact_release (kind, label, system, valid, source, sha256)
+VALUES ($1::text, $2::text, $3::text, $4::daterange, $5::text, $6::text)
+RETURNING id;
+
+-- name: write_texts
+-- Stores the wordings that differ from the latest ones; one row for each stored.
+-- $1 ids of codes; $2 sections; $3 texts; $4 copyright lines, null for none; all of one length;
+-- $5 the day that a first wording is dated, a later one is dated today.
+INSERT INTO page_text (code_id, section, version, written_on, markdown, copyright)
+SELECT
+    w.code_id, w.section, COALESCE(l.version, 0) + 1,
+    CASE WHEN l.version IS NULL THEN $5::date ELSE CURRENT_DATE END, w.markdown, w.copyright
+FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[])
+    AS w (code_id, section, markdown, copyright)
+LEFT JOIN LATERAL (
+    SELECT t.version, t.markdown, t.copyright
+    FROM page_text t
+    WHERE t.code_id = w.code_id AND t.section = w.section
+    ORDER BY t.version DESC
+    LIMIT 1
+) l ON true
+WHERE (l.markdown, l.copyright) IS DISTINCT FROM (w.markdown, w.copyright)
+RETURNING code_id;
