@@ -41,7 +41,7 @@ async def url() -> AsyncIterator[str]:
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:  # noqa: ASYNC110 - uvicorn has no event to wait for
+        while not server.started:
             await asyncio.sleep(0.01)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/graphql"
         server.should_exit = True

@@ -225,9 +225,7 @@ async def test_rows_of_one_translation_are_paged_beyond_the_first_hundred(ask_as
 async def test_crosswalks_read_backwards_from_the_same_rows(ask_as: Any) -> None:
     partner = ask_as("PARTNER")
 
-    data = await partner(
-        TRANSLATE % ('{system: ICD10CM, value: "K83.1"}', "ICD9CM_DX", "REVERSE")
-    )
+    data = await partner(TRANSLATE % ('{system: ICD10CM, value: "K83.1"}', "ICD9CM_DX", "REVERSE"))
 
     (item,) = data["crosswalks"]["items"]
     assert item["status"] == "EQUIVALENT"
