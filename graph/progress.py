@@ -14,12 +14,14 @@ from db.load import Progress as Report
 @contextmanager
 def showing_progress() -> Iterator[Report]:
     """A callback that draws a bar for each release, until the end of the context."""
+    console = Console(stderr=True)
     bars = Progress(
         TextColumn("{task.description:<24}"),
         BarColumn(),
         MofNCompleteColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     known: dict[str, TaskID] = {}
 

@@ -17,6 +17,7 @@ from graph.app import build
 from graph.progress import showing_progress
 from graph.settings import Settings
 from graph.stores import stores_to_serve
+from schema.errors import SettingRefused
 
 GRACE_SECONDS = 10
 """How long requests under way may go on after the server was told to stop."""
@@ -45,14 +46,14 @@ class _Server(uvicorn.Server):
 async def serve(settings: Settings) -> None:
     """Serve until told to stop; raises what keeps it from starting."""
     async with stores_to_serve(settings) as (urls, embedded):
-        await migrate(urls.database_url)
-        with showing_progress() as progress:
-            await load_default(urls.database_url, progress=progress)
-        async with build(settings, urls, guest_secret(settings)) as app:
-            with listening(settings.host, settings.port) as listener:
-                address = settings.public_url or _address(settings.host, listener)
-                if embedded:
-                    embedded.announce(address)
+        with bound(settings.host, settings.port) as listener:
+            address = settings.public_url or _address(settings.host, listener)
+            if embedded:
+                embedded.announce(address)
+            await migrate(urls.database_url)
+            with showing_progress() as progress:
+                await load_default(urls.database_url, progress=progress)
+            async with build(settings, urls, guest_secret(settings)) as app:
                 await _answer(app, listener, address)
 
 
@@ -94,19 +95,24 @@ Open a code page as a guest:
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A listening socket that a restarted server can take at once.
+def bound(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that holds the address, so that a taken one is told before anything is loaded.
 
-    Bound here because a socket made with protocol 0 is never given TCP_NODELAY by asyncio, which
-    costs 40 ms an answer.
+    It refuses connections until the server listens. Bound here because a socket made with
+    protocol 0 is never given TCP_NODELAY by asyncio, which costs 40 ms an answer. Raises
+    SettingRefused.
     """
-    family, kind, protocol, _, place = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE
-    )[0]
-    with socket.socket(family, kind, protocol) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(place)
-        listener.listen(1024)
+    with contextlib.ExitStack() as open_sockets:
+        try:
+            family, kind, protocol, _, place = socket.getaddrinfo(
+                host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+            )[0]
+            listener = open_sockets.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(place)
+        except OSError as refused:
+            reason = refused.strerror or str(refused)
+            raise SettingRefused(f"cannot listen on {host} port {port}: {reason}") from refused
         listener.setblocking(False)
         yield listener
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from graphql import get_introspection_query
 
-from graph.serve import listening
+from graph.serve import bound
 
 ROOT = Path(__file__).parents[2]
 QUERIES = sorted((ROOT / "graph/web/queries").glob("*.graphql"))
@@ -90,5 +90,5 @@ async def test_answers_do_not_name_the_server_software(browser: Any) -> None:
 def test_connections_are_not_delayed_for_small_answers() -> None:
     """asyncio sets TCP_NODELAY only on sockets of this protocol; without, an answer in two writes
     waits 40 ms."""
-    with listening("127.0.0.1", 0) as listener:
+    with bound("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP

@@ -1,0 +1,114 @@
+"""What keeps the server from starting is said in a sentence, and nothing is served."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from redis.asyncio import Redis
+
+SECRET = "a secret of the tests, 32 characters and more"
+
+
+async def refusal(**environment: str) -> str:
+    """The one line that `codestile serve` ends with, exit code 1."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "graph", "serve"),
+        env={"PATH": os.environ["PATH"], "CODESTILE_PORT": "0", **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await asyncio.wait_for(process.communicate(), 60)
+    assert (process.returncode, output) == (1, b"")
+    (line,) = errors.decode().splitlines()
+    return line
+
+
+@asynccontextmanager
+async def running_with(redis_url: str, option: str, value: str) -> AsyncIterator[None]:
+    """The session's store with one option changed for a while."""
+    async with Redis.from_url(redis_url, decode_responses=True) as client:
+        before = (await client.config_get(option))[option]
+        await client.config_set(option, value)
+        try:
+            yield
+        finally:
+            await client.config_set(option, before)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        (
+            "appendfsync",
+            "everysec",
+            "codestile: The store runs with appendfsync everysec: a power cut loses acknowledged "
+            "events. Set appendfsync to always.",
+        ),
+        (
+            "maxmemory-policy",
+            "allkeys-lru",
+            "codestile: The store runs with maxmemory-policy allkeys-lru: balances vanish when "
+            "memory is short. Set maxmemory-policy to noeviction.",
+        ),
+    ],
+)
+async def test_unsafe_store_keeps_the_server_from_starting(
+    catalogue_url: str, redis_url: str, option: str, value: str, sentence: str
+) -> None:
+    async with running_with(redis_url, option, value):
+        line = await refusal(
+            DATABASE_URL=catalogue_url, REDIS_URL=redis_url, CODESTILE_GUEST_SECRET=SECRET
+        )
+
+    assert line == sentence
+
+
+async def test_unsafe_store_is_only_warned_of_when_told_so(
+    start_server: Any, new_browser: Any, redis_url: str
+) -> None:
+    async with (
+        running_with(redis_url, "appendfsync", "everysec"),
+        start_server(CODESTILE_ON_UNSAFE_STORE="warn") as server,
+    ):
+        page = await new_browser(server).open("I10")
+
+    assert page["__typename"] == "CodePage"
+
+
+async def test_store_that_is_not_there_is_named(catalogue_url: str) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        line = await refusal(
+            DATABASE_URL=catalogue_url,
+            REDIS_URL=f"redis://127.0.0.1:{port}",
+            CODESTILE_GUEST_SECRET=SECRET,
+        )
+
+    assert line.startswith("codestile: valkey is unavailable: ConnectionError")
+
+
+async def test_address_that_is_taken_is_named(catalogue_url: str, redis_url: str) -> None:
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        port = somebody.getsockname()[1]
+        line = await refusal(
+            DATABASE_URL=catalogue_url,
+            REDIS_URL=redis_url,
+            CODESTILE_GUEST_SECRET=SECRET,
+            CODESTILE_PORT=str(port),
+        )
+
+    assert line == f"codestile: cannot listen on 127.0.0.1 port {port}: Address already in use"
+
+
+async def test_misspelt_setting_is_named() -> None:
+    line = await refusal(CODESTILE_PROXIES="10.0.0.0/8")
+
+    assert line == "codestile: unknown setting CODESTILE_PROXIES; see docs/operations.md"
