@@ -25,5 +25,5 @@ class NetworkNames:
         """The network of an address, named for the current period."""
         period = int(self._now().timestamp() * 1000) // self._period_ms
         if self._kept is None or self._kept[0] != period:
-            self._kept = (period, await network_key(self._database, period))
+            self._kept = (period, await network_key(self._database, period, self._period_ms))
         return Network(digest=network_digest(self._kept[1], address), period=period)

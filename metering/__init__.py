@@ -1,0 +1,1 @@
+"""Who may see how much, and what they saw: rules, the ledger in Redis or Valkey, its proof."""

@@ -35,5 +35,3 @@ class Plan(Shape):
     """Sections open on a granted page."""
     can_list_crosswalks: bool
     """Whether the root field `crosswalks` answers this plan."""
-    code_pages_per_operation: int
-    """Most `codePage` selections in one operation."""

@@ -1,6 +1,7 @@
 """Plans as seeded, and the keys of network pseudonyms."""
 
 import asyncio
+import time
 
 import asyncpg
 import pytest
@@ -11,18 +12,19 @@ from schema.pages import SectionKind
 from schema.people import Assignment
 from schema.plans import Plan, WindowKind
 
+PERIOD_MS = 30 * 24 * 3600 * 1000
 EVERY = frozenset(SectionKind)
 GUEST = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE})
 
 
 @pytest.mark.parametrize(
-    ("key", "limit", "window", "sections", "can_list_crosswalks", "pages"),
+    ("key", "limit", "window", "sections", "can_list_crosswalks"),
     [
-        ("guest", 1, WindowKind.LIFETIME, GUEST, False, 1),
-        ("registered", 5, WindowKind.LIFETIME, EVERY, False, 5),
-        ("subscriber", None, WindowKind.LIFETIME, EVERY, True, 5),
-        ("partner", 10_000, WindowKind.MONTH, EVERY, True, 20),
-        ("staff", None, WindowKind.LIFETIME, EVERY, True, 20),
+        ("guest", 1, WindowKind.LIFETIME, GUEST, False),
+        ("registered", 5, WindowKind.LIFETIME, EVERY, False),
+        ("subscriber", None, WindowKind.LIFETIME, EVERY, True),
+        ("partner", 10_000, WindowKind.MONTH, EVERY, True),
+        ("staff", None, WindowKind.LIFETIME, EVERY, True),
     ],
 )
 async def test_the_seeded_terms(
@@ -32,7 +34,6 @@ async def test_the_seeded_terms(
     window: WindowKind,
     sections: frozenset[SectionKind],
     can_list_crosswalks: bool,
-    pages: int,
 ) -> None:
     book = PlanBook(database)
     await book.read()
@@ -47,7 +48,6 @@ async def test_the_seeded_terms(
         rolling_days=None,
         open_sections=sections,
         can_list_crosswalks=can_list_crosswalks,
-        code_pages_per_operation=pages,
     )
 
 
@@ -56,8 +56,8 @@ async def add_guest_version(database: Database, version: int, limit: int) -> Non
         await connection.execute(
             """
             INSERT INTO plan (key, version, page_view_limit, window_kind, rolling_days,
-                              open_sections, can_list_crosswalks, code_pages_per_operation)
-            VALUES ('guest', $1, $2, 'ROLLING', 30, '{HISTORY}', false, 1)
+                              open_sections, can_list_crosswalks)
+            VALUES ('guest', $1, $2, 'ROLLING', 30, '{HISTORY}', false)
             """,
             version,
             limit,
@@ -107,20 +107,32 @@ async def test_senseless_terms_are_refused(database: Database, change: str) -> N
 
 
 async def test_a_period_has_one_key_however_many_ask_at_once(database: Database) -> None:
-    keys = await asyncio.gather(*(network_key(database, 691) for _ in range(20)))
+    keys = await asyncio.gather(*(network_key(database, 100, PERIOD_MS) for _ in range(20)))
 
     assert len(set(keys)) == 1
     assert len(keys[0]) == 32
-    assert await network_key(database, 691) == keys[0]
+    assert await network_key(database, 100, PERIOD_MS) == keys[0]
 
 
-async def test_keys_are_forgotten_after_the_period_that_follows(database: Database) -> None:
-    first, second = await network_key(database, 691), await network_key(database, 692)
-    assert await network_key(database, 691) == first
-    assert await network_key(database, 692) == second != first
-
-    await network_key(database, 693)
-
+async def periods_kept(database: Database) -> list[int]:
     rows = await database.fetch("SELECT period FROM network_key ORDER BY period")
-    assert [row["period"] for row in rows] == [692, 693]
-    assert await network_key(database, 691) != first
+    return [row["period"] for row in rows]
+
+
+async def test_key_is_forgotten_when_the_next_period_begins(database: Database) -> None:
+    first = await network_key(database, 100, PERIOD_MS)
+    second = await network_key(database, 101, PERIOD_MS)
+
+    assert await periods_kept(database) == [101]
+    assert await network_key(database, 101, PERIOD_MS) == second != first
+    assert await network_key(database, 100, PERIOD_MS) != first
+
+
+async def test_clock_that_runs_ahead_forgets_no_key_that_others_need(database: Database) -> None:
+    now = int(time.time() * 1000) // PERIOD_MS
+    current = await network_key(database, now, PERIOD_MS)
+
+    await network_key(database, now + 5, PERIOD_MS)
+
+    assert await periods_kept(database) == [now, now + 5]
+    assert await network_key(database, now, PERIOD_MS) == current

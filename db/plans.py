@@ -1,0 +1,79 @@
+"""Plans and the keys of network pseudonyms, read from PostgreSQL."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+
+import asyncpg
+
+from db.pool import Database
+from db.queries import statements
+from schema.pages import SectionKind
+from schema.people import Assignment
+from schema.plans import Plan, WindowKind
+
+
+async def plan_versions(database: Database) -> dict[tuple[str, int], Plan]:
+    """Every version of every plan, by (key, version); newest first within a key."""
+    rows = await database.fetch(statements("plans")["plan_versions"])
+    return {(row["key"], row["version"]): _plan(row) for row in rows}
+
+
+def _plan(row: asyncpg.Record) -> Plan:
+    return Plan(
+        key=row["key"],
+        version=row["version"],
+        page_view_limit=row["page_view_limit"],
+        window=WindowKind(row["window_kind"]),
+        time_zone=row["time_zone"],
+        rolling_days=row["rolling_days"],
+        open_sections=frozenset(SectionKind(name) for name in row["open_sections"]),
+        can_list_crosswalks=row["can_list_crosswalks"],
+    )
+
+
+class PlanBook:
+    """Every version of every plan, kept in memory; versions never change once written."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading = asyncio.Lock()
+        self._versions: Mapping[tuple[str, int], Plan] = {}
+        self.newest: Mapping[str, Plan] = {}
+        """The newest version of each plan by key, as of the last reading."""
+
+    async def read(self) -> None:
+        """Read the plans, again when the ledger has seen a newer one than this process."""
+        async with self._reading:
+            self._versions = await plan_versions(self._database)
+        newest: dict[str, Plan] = {}
+        for plan in self._versions.values():
+            newest.setdefault(plan.key, plan)
+        self.newest = newest
+
+    async def plan_of(self, assignment: Assignment) -> Plan:
+        """The plan a viewer is on; read again from the database when it is not known yet.
+
+        Raises LookupError when no such version was ever written.
+        """
+        wanted = (assignment.plan_key, assignment.plan_version)
+        if wanted not in self._versions:
+            await self.read()
+        try:
+            return self._versions[wanted]
+        except KeyError:
+            raise LookupError(f"plan {wanted[0]!r} has no version {wanted[1]}") from None
+
+
+async def network_key(database: Database, period: int, period_ms: int) -> bytes:
+    """The 32 bytes that hash network addresses in an admission period, made on first use.
+
+    Keys of periods that are over are deleted on the way, so that their pseudonyms can never be
+    made again, not even by us.
+    """
+    named = statements("plans")
+    async with database.connection() as connection:
+        await connection.execute(named["forget_network_keys"], period, period_ms)
+        await connection.execute(named["keep_network_key"], period, secrets.token_bytes(32))
+        key: bytes = await connection.fetchval(named["network_key"], period)
+    return key

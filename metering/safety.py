@@ -1,0 +1,70 @@
+"""Whether a store is one that keeps what it acknowledged; asked once, at the start."""
+
+from typing import Literal
+
+from redis.asyncio import Redis
+from redis.exceptions import ResponseError
+
+from metering.store import store_errors
+from schema.errors import UnsafeStore
+
+# What the scripts need came with Redis 7.0; below these versions nobody mends a server any more.
+_OLDEST = {"valkey_version": (8, 0), "redis_version": (7, 2)}
+
+_WANTED = {
+    "appendonly": ("yes", "events live only in memory"),
+    "appendfsync": ("always", "a power cut loses acknowledged events"),
+    "maxmemory-policy": ("noeviction", "balances vanish when memory is short"),
+}
+
+
+async def check_store(client: Redis, on_unsafe: Literal["refuse", "warn"] = "refuse") -> list[str]:
+    """What makes the store unsafe for a ledger, one sentence each that says what to set.
+
+    Empty when nothing does. With `refuse` raises UnsafeStore instead of answering sentences; with
+    `warn` the caller logs them. Raises StoreUnavailable when the store does not answer.
+    """
+    with store_errors():
+        problems = [
+            *await _version_problems(client),
+            *await _option_problems(client),
+            *await _script_problems(client),
+        ]
+    if problems and on_unsafe == "refuse":
+        raise UnsafeStore(" ".join(problems))
+    return problems
+
+
+async def _version_problems(client: Redis) -> list[str]:
+    server = await client.info("server")
+    # Valkey calls itself Redis 7.2.4 as well, for old clients: its own field comes first.
+    field = next(name for name in _OLDEST if name in server)
+    found = str(server[field])
+    if tuple(int(part) for part in found.split(".")[:2]) >= _OLDEST[field]:
+        return []
+    return [f"The store is {field.split('_')[0]} {found}: run Valkey 8 or Redis 7.2, or later."]
+
+
+async def _option_problems(client: Redis) -> list[str]:
+    try:
+        options = await client.config_get(*_WANTED)
+    except ResponseError as refused:
+        named = ", ".join(f"{name} {wanted}" for name, (wanted, _) in _WANTED.items())
+        return [
+            f"The store does not let its options be read ({refused}): make sure that it runs "
+            f"with {named}, then set the server to warn instead of refusing."
+        ]
+    return [
+        f"The store runs with {name} {options.get(name, 'unknown')}: {danger}. "
+        f"Set {name} to {wanted}."
+        for name, (wanted, danger) in _WANTED.items()
+        if options.get(name) != wanted
+    ]
+
+
+async def _script_problems(client: Redis) -> list[str]:
+    try:
+        await client.eval("#!lua\nreturn 1", 0)
+    except ResponseError as refused:
+        return [f"The store runs no Lua scripts ({refused}): allow EVAL, EVALSHA and SCRIPT LOAD."]
+    return []

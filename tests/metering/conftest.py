@@ -1,0 +1,44 @@
+"""The plans and ledgers that the tests of the meter share."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from metering.meter import LedgerMeter, open_ledger
+from schema.plans import WindowKind
+from tests.metering.ledgers import Ledger, MemoryLedger, Plans, ValkeyLedger, plan
+
+
+@pytest.fixture
+def plans() -> Plans:
+    kept = Plans()
+    kept.add(plan("guest", 1))
+    kept.add(plan("registered", 5))
+    kept.add(plan("subscriber", None))
+    kept.add(plan("daily", 1, WindowKind.DAY))
+    kept.add(plan("monthly", 1, WindowKind.MONTH))
+    kept.add(plan("auckland", 1, WindowKind.DAY, time_zone="Pacific/Auckland"))
+    kept.add(plan("rolling", 1, WindowKind.ROLLING, rolling_days=30))
+    return kept
+
+
+@pytest.fixture
+async def meter(redis_url: str, plans: Plans) -> AsyncIterator[LedgerMeter]:
+    # The machine that runs the tests may stall for longer than a page may wait.
+    async with open_ledger(redis_url, plans.plan_of, timeout_seconds=5.0) as opened:
+        yield opened
+
+
+@pytest.fixture
+def client(meter: LedgerMeter) -> Redis:
+    return meter.client
+
+
+@pytest.fixture(params=["memory", "valkey", "valkey, clock early", "valkey, clock late"])
+def ledger(request: pytest.FixtureRequest, plans: Plans) -> Ledger:
+    """The same meter in memory, and in Valkey asked by machines whose clocks differ."""
+    if request.param == "memory":
+        return MemoryLedger(plans)
+    error_ms = {"early": -1, "late": 1}.get(request.param.split()[-1], 0)
+    return ValkeyLedger(request.getfixturevalue("client"), plans, error_ms=error_ms)

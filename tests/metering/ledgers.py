@@ -1,0 +1,210 @@
+"""Viewers, plans and ledgers as the tests of the meter make them."""
+
+import base64
+import secrets
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from redis.asyncio import Redis
+
+from metering.live import read_viewer, viewer_fields
+from metering.log import read_event
+from metering.memory import MemoryMeter
+from metering.meter import LedgerMeter, system_clock_ms
+from metering.policy import AdmissionRule
+from metering.shards import keys_of
+from metering.windows import milliseconds
+from schema.codes import CodeKey, CodeSystemKey
+from schema.events import PageViewed
+from schema.pages import SectionKind
+from schema.people import Assignment, Network, Viewer, ViewerKind
+from schema.plans import Plan, WindowKind
+from schema.usage import Decision, ViewRequest
+
+ADMISSION = AdmissionRule()
+SHARD = 7
+"""Where viewers are unless a test says otherwise."""
+
+
+def token() -> str:
+    """22 random URL-safe characters."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(16))[:22].decode()
+
+
+def plan(
+    key: str = "guest",
+    limit: int | None = 1,
+    window: WindowKind = WindowKind.LIFETIME,
+    *,
+    version: int = 1,
+    time_zone: str = "UTC",
+    rolling_days: int | None = None,
+) -> Plan:
+    return Plan(
+        key=key,
+        version=version,
+        page_view_limit=limit,
+        window=window,
+        time_zone=time_zone,
+        rolling_days=rolling_days,
+        open_sections=frozenset(SectionKind),
+        can_list_crosswalks=False,
+    )
+
+
+def code(number: int) -> CodeKey:
+    """The numberth code of an invented system."""
+    return CodeKey(CodeSystemKey.DEMO, f"DM-{4000 + number}")
+
+
+def ms(text: str) -> int:
+    """An instant written in ISO 8601, in milliseconds; UTC unless it says otherwise."""
+    at = datetime.fromisoformat(text)
+    return milliseconds(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+@dataclass
+class Plans:
+    """The plans of a test, by key and version."""
+
+    versions: dict[tuple[str, int], Plan] = field(default_factory=dict)
+
+    def add(self, added: Plan) -> Plan:
+        self.versions[added.key, added.version] = added
+        return added
+
+    async def plan_of(self, assignment: Assignment) -> Plan:
+        return self.versions[assignment.plan_key, assignment.plan_version]
+
+
+def guest(
+    network: str | None = None,
+    *,
+    plan_key: str = "guest",
+    shard: int = SHARD,
+    period: int | None = None,
+    number: int = 0,
+) -> Viewer:
+    """A guest; `network` is a digest, None for exempt. `period` None is the current one."""
+    now = ADMISSION.period_at(milliseconds(datetime.now(UTC)))
+    place = None
+    if network is not None:
+        place = Network(digest=network, period=now if period is None else period)
+    return Viewer(
+        id=f"g{token()}",
+        kind=ViewerKind.GUEST,
+        shard=shard,
+        assignment=Assignment(plan_key=plan_key, plan_version=1, number=number),
+        network=place,
+    )
+
+
+def member(plan_key: str = "registered", *, shard: int = SHARD, number: int = 0) -> Viewer:
+    return Viewer(
+        id=f"u{token()}",
+        kind=ViewerKind.REGISTERED,
+        shard=shard,
+        assignment=Assignment(plan_key=plan_key, plan_version=1, number=number),
+        network=None,
+    )
+
+
+def on_plan(viewer: Viewer, plan_key: str, number: int) -> Viewer:
+    """The same viewer on another plan."""
+    assignment = Assignment(plan_key=plan_key, plan_version=1, number=number)
+    return viewer.model_copy(update={"assignment": assignment})
+
+
+def view_of(viewer: Viewer, number: int = 1, request_id: str | None = None) -> ViewRequest:
+    return ViewRequest(viewer=viewer, code=code(number), request_id=request_id or token())
+
+
+class MemoryLedger:
+    """MemoryMeter with what a test does to a ledger from outside."""
+
+    def __init__(self, plans: Plans, admission: AdmissionRule = ADMISSION) -> None:
+        self._now_ms: int | None = None
+        self.meter = MemoryMeter(plans.plan_of, admission=admission, clock_ms=self._clock_ms)
+
+    def _clock_ms(self) -> int:
+        return system_clock_ms() if self._now_ms is None else self._now_ms
+
+    async def set_clock(self, now_ms: int) -> None:
+        """Make the next view of shard 7 happen at `now_ms`, a time to come."""
+        self._now_ms = now_ms
+
+    async def step_back(self) -> None:
+        """Let the clock show the real time again, long before what set_clock said."""
+        self._now_ms = None
+
+    async def change(self, viewer: Viewer, **state: Any) -> None:
+        """Put a state that no event of this version leads to."""
+        shard = self.meter.shard(viewer.shard)
+        shard.viewers[viewer.id] = replace(shard.viewer(viewer.id), **state)
+
+    async def log(self) -> list[PageViewed]:
+        """Every event so far."""
+        return self.meter.log
+
+
+class ValkeyLedger:
+    """LedgerMeter with the same."""
+
+    def __init__(
+        self,
+        client: Redis,
+        plans: Plans,
+        admission: AdmissionRule = ADMISSION,
+        *,
+        error_ms: int = 0,
+    ) -> None:
+        """`error_ms` is what the clock of the meter's machine shows too much."""
+        self._now_ms: int | None = None
+        self._error_ms = error_ms
+        self.meter = LedgerMeter(
+            client, plans.plan_of, admission=admission, clock_ms=self._clock_ms
+        )
+
+    def _clock_ms(self) -> int:
+        now_ms = system_clock_ms() if self._now_ms is None else self._now_ms
+        return now_ms + self._error_ms
+
+    async def set_clock(self, now_ms: int) -> None:
+        """As MemoryLedger.set_clock: the shard's clock never goes behind its last event."""
+        self._now_ms = now_ms
+        await self.meter.client.hset(keys_of(SHARD).head, "at", str(now_ms))
+
+    async def step_back(self) -> None:
+        """The server's own clock always shows the real time."""
+        self._now_ms = None
+
+    async def change(self, viewer: Viewer, **state: Any) -> None:
+        """As MemoryLedger.change."""
+        key = keys_of(viewer.shard).viewer(viewer.id)
+        before = read_viewer(await self.meter.client.hgetall(key))
+        await self.meter.client.hset(key, mapping=viewer_fields(replace(before, **state)))
+
+    async def log(self) -> list[PageViewed]:
+        """As MemoryLedger.log; shard after shard."""
+        return [
+            read_event(shard, stream_id, fields)
+            for shard in range(64)
+            for stream_id, fields in await self.meter.client.xrange(keys_of(shard).log)
+        ]
+
+
+Ledger = MemoryLedger | ValkeyLedger
+
+
+async def decide(ledger: Ledger, request: ViewRequest) -> Decision:
+    """The decision on one view that is not redirected."""
+    [answer] = await ledger.meter.view([request])
+    assert isinstance(answer, Decision), answer
+    return answer
+
+
+async def outcomes(ledger: Ledger, *requests: ViewRequest) -> list[str]:
+    """The outcomes, or redirects, of views asked for in one call."""
+    answers = await ledger.meter.view(requests)
+    return [str(a.outcome if isinstance(a, Decision) else a) for a in answers]

@@ -1,0 +1,232 @@
+"""A store that is slow, cut off, killed or started anew: every view happens once or not at all."""
+
+import asyncio
+import signal
+import ssl
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from redis.asyncio import Redis
+
+from db.embedded.wheels import valkey_binary
+from metering.meter import LedgerMeter, open_ledger
+from metering.shards import keys_of
+from metering.verify import verify_live
+from schema.errors import StoreUnavailable
+from schema.usage import Decision, Outcome
+from tests.faults.authority import Authority
+from tests.faults.proxy import Proxy, proxy_to
+from tests.metering.ledgers import Plans, guest, member, view_of
+
+
+@pytest.fixture
+async def proxy(redis_url: str) -> AsyncIterator[Proxy]:
+    async with proxy_to(Path(unquote(urlsplit(redis_url).path))) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def behind(proxy: Proxy, redis_url: str, plans: Plans) -> AsyncIterator[LedgerMeter]:
+    """A meter that reaches the store through the proxy, as configured for real."""
+    database = parse_qs(urlsplit(redis_url).query)["db"][0]
+    url = f"redis://127.0.0.1:{proxy.port}/{database}"
+    async with open_ledger(url, plans.plan_of) as opened:
+        # The first view opens the connection and loads the script.
+        await opened.view([view_of(guest(shard=0))])
+        yield opened
+
+
+async def test_a_lost_reply_is_asked_for_again_and_charged_once(
+    proxy: Proxy, behind: LedgerMeter, client: Redis, plans: Plans
+) -> None:
+    viewer = member()
+    proxy.replies_to_cut = 1
+
+    answers = await behind.view([view_of(viewer, number) for number in range(8)])
+
+    assert [a.outcome for a in answers if isinstance(a, Decision)] == [
+        *[Outcome.UNLOCKED] * 5,
+        *[Outcome.LIMIT_REACHED] * 3,
+    ]
+    assert all(isinstance(a, Decision) and a.is_replayed for a in answers)
+    assert await client.xlen(keys_of(7).log) == 8
+    assert (await verify_live(client, plans.plan_of)).problems == ()
+
+
+async def test_a_reply_lost_twice_is_an_absent_store_and_still_one_event(
+    proxy: Proxy, behind: LedgerMeter, client: Redis
+) -> None:
+    request = view_of(guest())
+    proxy.replies_to_cut = 2
+
+    with pytest.raises(StoreUnavailable, match="valkey is unavailable"):
+        await behind.view([request])
+    [told] = await behind.view([request])
+
+    assert isinstance(told, Decision)
+    assert (told.outcome, told.is_replayed) == (Outcome.UNLOCKED, True)
+    assert await client.xlen(keys_of(7).log) == 1
+
+
+async def test_a_slow_store_is_absent_within_two_seconds(proxy: Proxy, behind: LedgerMeter) -> None:
+    proxy.delay_seconds = 5.0
+    clock = asyncio.get_running_loop().time
+    began = clock()
+
+    with pytest.raises(StoreUnavailable):
+        await behind.view([view_of(guest())])
+
+    assert 0.4 < clock() - began < 2.0
+    proxy.delay_seconds = 0.0
+    assert await behind.allowance(guest())
+
+
+async def test_a_caller_that_gives_up_leaves_no_answer_for_the_next(
+    proxy: Proxy, behind: LedgerMeter
+) -> None:
+    proxy.delay_seconds = 0.1
+    views = [asyncio.create_task(behind.view([view_of(guest(), n)])) for n in range(16)]
+    await asyncio.sleep(0.05)
+    for view in views:
+        view.cancel()
+    await asyncio.gather(*views, return_exceptions=True)
+    proxy.delay_seconds = 0.0
+
+    for number in range(32):
+        viewer = member()
+        [answer] = await behind.view([view_of(viewer, number)])
+        assert isinstance(answer, Decision)
+        assert (answer.outcome, answer.allowance.used) == (Outcome.UNLOCKED, 1)
+
+
+async def test_a_script_the_store_has_forgotten_is_taught_again(
+    meter: LedgerMeter, client: Redis
+) -> None:
+    viewer = member()
+    await client.script_flush()
+
+    answers = await meter.view([view_of(viewer, number) for number in range(6)])
+
+    assert [a.outcome for a in answers if isinstance(a, Decision)] == [
+        *[Outcome.UNLOCKED] * 5,
+        Outcome.LIMIT_REACHED,
+    ]
+    assert await client.xlen(keys_of(7).log) == 6
+
+
+async def test_a_script_refuses_a_strange_argument_before_it_writes(
+    meter: LedgerMeter, client: Redis
+) -> None:
+    with pytest.raises(ValueError, match="request id"):
+        await meter.view([view_of(guest(), 1, request_id="too short")])
+
+    assert await client.keys("*") == []
+
+
+async def test_a_ledger_of_a_later_format_is_left_alone(meter: LedgerMeter, client: Redis) -> None:
+    await client.hset(keys_of(7).head, "format", "2")
+
+    with pytest.raises(ValueError, match="format 2"):
+        await meter.view([view_of(guest())])
+
+    assert await client.keys("*") == [keys_of(7).head]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose path is short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="ledger-") as path:
+        yield Path(path)
+
+
+@asynccontextmanager
+async def valkey_in(folder: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """A Valkey of the test's own, killed at the end."""
+    options = {"port": "0", "unixsocket": f"{folder}/s", "dir": str(folder), "save": ""}
+    options |= {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    process = subprocess.Popen(
+        [str(valkey_binary()), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        async with Redis(unix_socket_path=f"{folder}/s") as client:
+            while True:
+                try:
+                    await client.ping()
+                    break
+                except Exception:
+                    await asyncio.sleep(0.02)
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+async def test_a_killed_store_is_absent_and_heals_with_nothing_lost(
+    folder: Path, plans: Plans
+) -> None:
+    answered: list[Decision] = []
+    async with open_ledger(f"unix://{folder}/s", plans.plan_of) as meter:
+
+        async def view(number: int) -> None:
+            try:
+                [answer] = await meter.view([view_of(member(shard=number % 64), number)])
+            except StoreUnavailable:
+                return
+            assert isinstance(answer, Decision)
+            answered.append(answer)
+
+        async with valkey_in(folder) as valkey:
+            views = [asyncio.create_task(view(number)) for number in range(500)]
+            while len(answered) < 100:
+                await asyncio.sleep(0.001)
+            valkey.send_signal(signal.SIGKILL)
+            await asyncio.gather(*views)
+        assert 100 <= len(answered) < 500
+        with pytest.raises(StoreUnavailable):
+            await meter.view([view_of(guest())])
+
+        async with valkey_in(folder):
+            [healed] = await meter.view([view_of(guest())])
+            report = await verify_live(meter.client, plans.plan_of)
+            logged = [
+                f"{shard}:1:{stream_id}"
+                for shard in range(64)
+                for stream_id, _ in await meter.client.xrange(keys_of(shard).log)
+            ]
+
+    assert isinstance(healed, Decision)
+    assert report.problems == ()
+    assert {answer.event_id for answer in answered} <= set(logged)
+
+
+@pytest.mark.parametrize(
+    ("signed_by", "host", "is_reached"),
+    [("ours", "127.0.0.1", True), ("another", "127.0.0.1", False), ("ours", "localhost", False)],
+)
+async def test_tls_needs_the_right_authority_and_the_right_host(
+    redis_url: str, plans: Plans, tmp_path: Path, signed_by: str, host: str, is_reached: bool
+) -> None:
+    authorities = {name: Authority(tmp_path / name) for name in ("ours", "another")}
+    tls: ssl.SSLContext = authorities[signed_by].server_context(host)
+    socket = Path(unquote(urlsplit(redis_url).path))
+    async with (
+        proxy_to(socket, tls=tls) as proxy,
+        open_ledger(
+            f"rediss://127.0.0.1:{proxy.port}/1",
+            plans.plan_of,
+            ca_file=str(authorities["ours"].ca_file),
+            timeout_seconds=5.0,
+        ) as meter,
+    ):
+        if is_reached:
+            [answer] = await meter.view([view_of(guest())])
+            assert isinstance(answer, Decision)
+        else:
+            with pytest.raises(StoreUnavailable, match=r"(?i)certificate"):
+                await meter.view([view_of(guest())])
