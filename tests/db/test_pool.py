@@ -138,7 +138,7 @@ async def test_statement_over_its_time_is_unavailable_and_costs_no_connection(
 
 async def test_behind_a_pooler_our_side_keeps_the_time(database_url: str) -> None:
     async with open_database(
-        database_url, statement_timeout_seconds=-0.9, statement_cache_size=0
+        database_url, statement_timeout_seconds=0.05, statement_cache_size=0
     ) as database:
         assert [tuple(row) for row in await database.fetch("SHOW statement_timeout")] == [("0",)]
         with pytest.raises(StoreUnavailable, match="TimeoutError"):
