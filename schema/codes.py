@@ -12,33 +12,51 @@ class CodeSystemKey(StrEnum):
     """Every code system the catalogue can hold, whether or not a release of it is loaded."""
 
     ICD10CM = "ICD10CM"
+    """ICD-10-CM, diagnoses."""
     ICD10PCS = "ICD10PCS"
+    """ICD-10-PCS, inpatient procedures."""
     ICD9CM_DX = "ICD9CM_DX"
+    """ICD-9-CM, diagnoses, in force until 2015."""
     ICD9CM_PX = "ICD9CM_PX"
+    """ICD-9-CM, procedures, in force until 2015."""
     HCPCS = "HCPCS"
+    """HCPCS Level II, supplies and services."""
     HCPCS_MODIFIER = "HCPCS_MODIFIER"
+    """HCPCS Level II modifiers."""
     CPT = "CPT"
+    """CPT, procedures; licensed by the American Medical Association."""
     MSDRG = "MSDRG"
+    """Medicare severity diagnosis related groups."""
     MDC = "MDC"
+    """Major diagnostic categories."""
     HCC = "HCC"
+    """Hierarchical condition categories of risk adjustment."""
     CCSR = "CCSR"
+    """Clinical classifications software refined."""
     DEMO = "DEMO"
+    """An invented system that shows what a full page looks like."""
 
 
 class CodeKind(StrEnum):
     """What a code is in its system's tree."""
 
     CHAPTER = "CHAPTER"
+    """A chapter of the official list."""
     BLOCK = "BLOCK"
+    """A range of categories inside a chapter."""
     HEADER = "HEADER"
+    """A code with codes below it, too general for a claim."""
     CODE = "CODE"
+    """A code that can be reported."""
     MODIFIER = "MODIFIER"
+    """Two characters appended to a procedure code."""
 
 
 class CodeStatus(StrEnum):
     """Where a code stands on the date asked about."""
 
     ACTIVE = "ACTIVE"
+    """In force."""
     INACTIVE = "INACTIVE"
     """Ended by then, or named by a map only and held by no release."""
     DELETED = "DELETED"

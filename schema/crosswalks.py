@@ -11,10 +11,15 @@ class Relationship(StrEnum):
     """How a source relates to a target, in the words of HL7 FHIR R5 ConceptMap."""
 
     EQUIVALENT = "EQUIVALENT"
+    """The two mean the same."""
     RELATED_TO = "RELATED_TO"
+    """Near in meaning; which is wider is not said."""
     SOURCE_NARROWER = "SOURCE_NARROWER"
+    """The source is more specific than the target."""
     SOURCE_BROADER = "SOURCE_BROADER"
+    """The source is more general than the target."""
     NOT_RELATED = "NOT_RELATED"
+    """The map says that the two have nothing in common."""
 
 
 class TranslationStatus(StrEnum):
@@ -40,7 +45,9 @@ class TranslationDirection(StrEnum):
     """Which way the rows of a map are read; REVERSE finds the sources of a target."""
 
     FORWARD = "FORWARD"
+    """From the source system of the map to its target system."""
     REVERSE = "REVERSE"
+    """From the target system back to the source system."""
 
 
 class MapRelease(Shape):

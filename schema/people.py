@@ -9,10 +9,15 @@ class ViewerKind(StrEnum):
     """The kinds of viewer, from the least known to the most trusted."""
 
     GUEST = "GUEST"
+    """Not registered."""
     REGISTERED = "REGISTERED"
+    """Has an account."""
     SUBSCRIBER = "SUBSCRIBER"
+    """Has an account with a paid plan."""
     PARTNER = "PARTNER"
+    """An application with a contract."""
     STAFF = "STAFF"
+    """Works for the site."""
 
 
 class Assignment(Shape):

@@ -20,7 +20,9 @@ class TextFormat(StrEnum):
     """How a text is to be read."""
 
     PLAIN = "PLAIN"
+    """As it stands."""
     MARKDOWN = "MARKDOWN"
+    """As CommonMark."""
 
 
 @strawberry.type

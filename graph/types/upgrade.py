@@ -10,11 +10,15 @@ class UpgradeAction(StrEnum):
     """What the viewer can do."""
 
     REGISTER = "REGISTER"
+    """Create a free account."""
     LOG_IN = "LOG_IN"
+    """Log in to an account there is."""
     WAIT = "WAIT"
     """Until the allowance renews."""
     SUBSCRIBE = "SUBSCRIBE"
+    """Take a paid plan."""
     CONTACT_SALES = "CONTACT_SALES"
+    """Ask for a contract."""
 
 
 @strawberry.type
