@@ -27,6 +27,7 @@ from schema.codes import (
     Release,
     display,
     normalize,
+    printed,
     why_not_billable,
 )
 from schema.crosswalks import MapRelease
@@ -85,12 +86,6 @@ async def codes_by_ref(database: Database, refs: Sequence[CodeRef], on: date) ->
     return [lookup_of(ref, found[n], on) for n, ref in enumerate(refs, start=1)]
 
 
-async def codes_by_id(database: Database, ids: Collection[int], on: date) -> dict[int, Code]:
-    """The codes of the ids that exist."""
-    rows = await database.fetch(_SQL["codes_by_id"], list(ids), on)
-    return {row["id"]: code_of(row, on) for row in rows}
-
-
 async def map_releases(database: Database, on: date) -> tuple[MapRelease, ...]:
     """Every release of a crosswalk between systems, in the order loaded."""
     rows = await database.fetch(_SQL["map_releases"], on)
@@ -138,8 +133,7 @@ def lookup_of(ref: CodeRef, rows: Sequence[Row], on: date) -> CodeLookup:
         return code_of(usable[0], on)
     if usable:
         return tuple(code_of(row, on) for row in usable)
-    is_loaded = not known and (ref[0] is None or rows[0]["is_asked_system_loaded"])
-    return _missing(ref, is_loaded, on)
+    return _missing(ref, rows[0], on)
 
 
 def code_of(row: Row, on: date) -> Code:
@@ -244,21 +238,36 @@ def _status(starts: date, ends_before: date | None, on: date) -> CodeStatus:
     return CodeStatus.INACTIVE if ends_before and ends_before <= on else CodeStatus.ACTIVE
 
 
-def _missing(ref: CodeRef, is_loaded: bool, on: date) -> CodeMissing:
+def _missing(ref: CodeRef, row: Row, on: date) -> CodeMissing:
+    """Why a reference means nothing; a row with an id is of a code that no release describes yet,
+    one without has the columns of `absence_on`."""
     system, text = ref
-    value = normalize(text)
-    if value is None:
+    key = CodeKey(system, normalize(text) or "") if system else None
+    name = system.short_name if system else "its code system"
+    if normalize(text) is None:
         reason = MissingReason.NOT_A_CODE
         message = "A code has 1 to 20 letters, digits and hyphens; dots and blanks are ignored."
-    elif is_loaded:
-        reason = MissingReason.UNKNOWN
-        message = (
-            f"{system or 'No loaded code system'} has {'no' if system else 'the'} code {value}."
-        )
-    else:
+    elif not row["is_asked_system_loaded"]:
         reason = MissingReason.NOT_LOADED
-        message = f"No release of {system or 'its code system'} that had begun by {on} is loaded."
+        message = f"No release of {name} that had begun by {on} is loaded."
+    elif key is None:
+        reason = MissingReason.UNKNOWN
+        message = f"No loaded code system has the code {' '.join(text.split()).upper()}."
+    elif row["is_beginning"]:
+        reason = MissingReason.NOT_LOADED
+        begins = f"{printed(key)} is the beginning of some"
+        message = f"Only complete codes of {name} are loaded here; {begins}."
+    else:
+        reason = MissingReason.UNKNOWN
+        message = _unknown(printed(key), name, json.loads(row["newest_release"]))
     return CodeMissing(requested=text, reason=reason, message=message)
+
+
+def _unknown(code: str, system: str, newest: dict[str, Any]) -> str:
+    says = f"{system} {newest['label']}, the newest release loaded here, has no code {code}"
+    if newest["expected_label"] is None:
+        return f"{says}."
+    return f"{says}; {newest['expected_label']} has been in force since {newest['expected_from']}."
 
 
 def _children(rows: Sequence[Row], on: date) -> Children:

@@ -9,7 +9,7 @@ from typing import Any
 from db.codes import Row, codes_in, map_release_of
 from db.pool import Database
 from db.queries import statements
-from schema.codes import Code, CodeKey, CodeSystemKey
+from schema.codes import Code, CodeKey, CodeSystemKey, printed
 from schema.crosswalks import (
     Crosswalk,
     MapRelease,
@@ -35,7 +35,8 @@ async def translations(
     `to` names the systems at the other end, None for all. Each translation holds `first` rows at
     most, behind the first `after`. Reading backwards, the rows stay as the map says them: the code
     asked about is their target. What has no map has one translation NOT_LOADED for each system of
-    `to`, or one in all.
+    `to`, or one in all. The invented map answers for a real code only with a row, or when `to`
+    names its system.
     """
     rows = await database.fetch(
         _SQL["translations"],
@@ -75,9 +76,9 @@ def translation_of(
         equivalent=told["equivalent_count"],
     )
     known = {**codes, code.id: code}
-    status, reason = verdict(code.display, release.label, counts, direction)
+    status, reason = verdict(code, release.label, counts, direction)
     return Translation(
-        requested=code.key.value,
+        requested=code.display,
         source=code,
         status=status,
         reason=reason,
@@ -95,11 +96,18 @@ def _translations(
     on: date,
 ) -> list[Translation]:
     code = _source(rows[0], on)
-    mapped = [row for row in rows if row["map_release"] is not None]
+    mapped = [row for row in rows if row["map_release"] is not None and _is_asked(row, source, to)]
     answers = [_answer(source, code, row, direction, on) for row in mapped]
     reached = {row["far_system"] for row in mapped}
     absent = [None] if to is None and not mapped else sorted(set(to or ()) - reached)
     return answers + [_not_loaded(source, code, system, direction, on) for system in absent]
+
+
+def _is_asked(row: Row, source: CodeKey, to: Collection[CodeSystemKey] | None) -> bool:
+    """Whether a map is one to answer from: an invented one says nothing of codes it has no row of,
+    and its silence is no news."""
+    is_invented = row["far_system"] == CodeSystemKey.DEMO != source.system
+    return not is_invented or to is not None or row["total_count"] > 0
 
 
 def _source(row: Row, on: date) -> Code | None:
@@ -119,10 +127,10 @@ def _answer(
     release = map_release_of(json.loads(row["map_release"]))
     if code is None:
         return Translation(
-            requested=source.value,
+            requested=printed(source),
             source=None,
             status=TranslationStatus.UNKNOWN_CODE,
-            reason=f"{source.system} has no code {source.value}.",
+            reason=f"{source.system.short_name} has no code {printed(source)}.",
             crosswalks=(),
             total_count=0,
             map_release=release,
@@ -139,12 +147,12 @@ def _not_loaded(
     on: date,
 ) -> Translation:
     ends = ("to", "from") if direction is TranslationDirection.REVERSE else ("from", "to")
-    other = f" {ends[1]} {system}" if system else ""
+    other = f" {ends[1]} {system.short_name}" if system else ""
     return Translation(
-        requested=source.value,
+        requested=code.display if code else printed(source),
         source=code,
         status=TranslationStatus.NOT_LOADED,
-        reason=f"No map {ends[0]} {source.system}{other} in force on {on} is loaded.",
+        reason=f"No map {ends[0]} {source.system.short_name}{other} in force on {on} is loaded.",
         crosswalks=(),
         total_count=0,
         map_release=None,

@@ -96,17 +96,6 @@ async def migrate(url: str, folder: Traversable | None = None) -> list[str]:
     return applied
 
 
-async def pending(url: str, folder: Traversable | None = None) -> list[str]:
-    """File names of the migrations that `migrate` would apply, oldest first; changes nothing."""
-    known = migrations(folder)
-    async with one_connection(url) as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        names = [migration.name for migration in _pending(known, await _applied(connection))]
-        await transaction.rollback()
-    return names
-
-
 async def _apply_next(
     connection: "asyncpg.Connection[asyncpg.Record]", known: list[Migration]
 ) -> str | None:

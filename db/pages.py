@@ -21,6 +21,8 @@ from schema.pages import (
     PageText,
     PaymentFact,
     SectionKind,
+    SectionSource,
+    UnitLimit,
     notes_in_force,
 )
 
@@ -53,10 +55,9 @@ def _page_of(ref: CodeRef, rows: Sequence[Row], on: date) -> PageLookup:
 
 def _page(code: Code, row: Row, on: date) -> Page:
     codes = codes_in(row["codes"], row["releases"], on)
-    facts = _parsed(row["facts"])
-    units = [int(fact["value"]) for fact in facts if fact["kind"] == "UNITS_PER_DAY"]
     return Page(
         code=code,
+        on=on,
         texts=tuple(sorted(map(PageText.model_validate, _parsed(row["texts"])), key=_place)),
         notes=notes_in_force(code, _notes(row, codes)),
         modifiers=tuple(
@@ -68,13 +69,10 @@ def _page(code: Code, row: Row, on: date) -> Page:
             for told in _parsed(row["maps"])
         ),
         edits=tuple(_edit(edit, {**codes, code.id: code}) for edit in _parsed(row["edits"])),
-        units_per_day=min(units, default=None),
-        payment=tuple(
-            PaymentFact(name=fact["name"], value=fact["value"], source=fact["source"])
-            for fact in facts
-            if fact["kind"] == "PAYMENT"
-        ),
+        unit_limits=tuple(map(UnitLimit.model_validate, _parsed(row["unit_limits"]))),
+        payment=tuple(map(PaymentFact.model_validate, _parsed(row["payment"]))),
         history=tuple(map(HistoryEntry.model_validate, _parsed(row["history"]))),
+        sources=tuple(map(SectionSource.model_validate, _parsed(row["sources"]))),
     )
 
 
@@ -98,7 +96,7 @@ def _edit(edit: Mapping[str, Any], codes: Mapping[int, Code]) -> CodePairEdit:
     return CodePairEdit(
         column_one=codes[edit["source_id"]],
         column_two=codes[edit["target_id"]],
-        is_modifier_allowed=edit["attrs"]["is_modifier_allowed"],
+        modifier=edit["attrs"]["modifier"],
         rationale=edit["attrs"]["rationale"],
         effective_from=edit["effective_from"],
         effective_to=edit["effective_to"],

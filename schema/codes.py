@@ -36,6 +36,21 @@ class CodeSystemKey(StrEnum):
     DEMO = "DEMO"
     """An invented system that shows what a full page looks like."""
 
+    @property
+    def short_name(self) -> str:
+        """What coders call the system, for sentences: `ICD-10-CM`."""
+        return _SHORT_NAMES.get(self, self.value)
+
+
+_SHORT_NAMES = {
+    CodeSystemKey.ICD10CM: "ICD-10-CM",
+    CodeSystemKey.ICD10PCS: "ICD-10-PCS",
+    CodeSystemKey.ICD9CM_DX: "ICD-9-CM",
+    CodeSystemKey.ICD9CM_PX: "ICD-9-CM procedures",
+    CodeSystemKey.HCPCS_MODIFIER: "HCPCS modifiers",
+    CodeSystemKey.MSDRG: "MS-DRG",
+}
+
 
 class CodeKind(StrEnum):
     """What a code is in its system's tree."""
@@ -107,6 +122,12 @@ def display(key: CodeKey, kind: CodeKind) -> str:
     return key.value if len(key.value) <= dot else f"{key.value[:dot]}.{key.value[dot:]}"
 
 
+def printed(key: CodeKey) -> str:
+    """The printed form of what may be no code at all, such as one that no release has."""
+    is_group = "-" in key.value or key.value.startswith("CH")
+    return display(key, CodeKind.BLOCK if is_group else CodeKind.CODE)
+
+
 _DOT_AFTER = {CodeSystemKey.ICD10CM: 3, CodeSystemKey.ICD9CM_DX: 3, CodeSystemKey.ICD9CM_PX: 2}
 
 
@@ -158,8 +179,8 @@ class CodeSystem(Shape):
     key: CodeSystemKey
     name: str
     publisher: str
-    uri: str
-    """The identifier of the system in HL7 terminology."""
+    uri: str | None
+    """The identifier of the system in HL7 terminology; None where HL7 registers none."""
     license_notice: str | None
     """The notice its licence asks for; None for works of the US government and for our own."""
     full_descriptors_allowed: bool
@@ -184,6 +205,7 @@ class Code(Shape):
     """Whether the code may be submitted on a claim; None when no release describes it."""
     why_not_billable: str | None
     effective_from: date | None
+    """First day of the first loaded release that says so; the code may be older."""
     effective_to: date | None
     """Last day in force, inclusive; None while open."""
     release: Release | None
@@ -205,7 +227,8 @@ class MissingReason(StrEnum):
     UNKNOWN = "UNKNOWN"
     """The system is loaded and has no such code."""
     NOT_LOADED = "NOT_LOADED"
-    """No release in force on that date is loaded, or only a map names the code."""
+    """No release in force on that date is loaded, or only a map names the code, or codes that are
+    loaded without the groups above them begin with the text."""
 
 
 class CodeMissing(Shape):

@@ -3,7 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
-from schema.codes import Code, CodeSystemKey
+from schema.codes import Code, CodeKind, CodeSystemKey
 from schema.shape import Shape
 
 
@@ -36,7 +36,7 @@ class TranslationStatus(StrEnum):
     NO_MAP = "NO_MAP"
     """The map says that nothing corresponds."""
     UNKNOWN_CODE = "UNKNOWN_CODE"
-    """The map does not name the source."""
+    """The map does not name the source, or no such code exists; the reason tells which."""
     NOT_LOADED = "NOT_LOADED"
     """No map between these systems is loaded for that date."""
 
@@ -89,6 +89,7 @@ class Translation(Shape):
     """What one map says about one source."""
 
     requested: str
+    """The code asked about, as printed."""
     source: Code | None
     """None when the source itself is unknown."""
     status: TranslationStatus
@@ -117,21 +118,22 @@ class RowCounts(Shape):
 
 
 def verdict(
-    printed: str, label: str, counts: RowCounts, direction: TranslationDirection
+    code: Code, label: str, counts: RowCounts, direction: TranslationDirection
 ) -> tuple[TranslationStatus, str]:
     """What a map says about a code as a whole, and the sentence that says why.
 
     Rows outside combinations are alternatives: one is an answer, several leave the choice to the
     record. Source: CMS, General Equivalence Mappings, Documentation for Technical Users.
     """
-    is_reverse = direction is TranslationDirection.REVERSE
+    printed, is_reverse = code.display, direction is TranslationDirection.REVERSE
     end = "source" if is_reverse else "target"
     if counts.total == 0:
-        return TranslationStatus.UNKNOWN_CODE, f"{label} does not name {printed} as a {_near(end)}."
+        return TranslationStatus.UNKNOWN_CODE, _unnamed(code, label, _near(end))
     if counts.total == counts.no_map:
         return TranslationStatus.NO_MAP, f"{label} says that nothing corresponds to {printed}."
     if counts.single == 0 and is_reverse:
-        reason = f"{label} uses {printed} only together with other targets of {counts.total} rows."
+        rows = "1 row" if counts.total == 1 else f"{counts.total} rows"
+        reason = f"{label} uses {printed} only together with the other targets of {rows}."
         return TranslationStatus.COMBINATION, reason
     if counts.single == 0:
         reason = f"{label} needs several targets together for {printed}."
@@ -142,6 +144,12 @@ def verdict(
     if counts.equivalent:
         return TranslationStatus.EQUIVALENT, f"{label} calls {printed} and its {end} equivalent."
     return TranslationStatus.APPROXIMATE, f"{label} gives {printed} one {end}, near in meaning."
+
+
+def _unnamed(code: Code, label: str, end: str) -> str:
+    if code.kind in (CodeKind.CHAPTER, CodeKind.BLOCK, CodeKind.HEADER):
+        return f"{code.display} is a {code.kind.lower()}; {label} names complete codes."
+    return f"{label} does not name {code.display} as a {end}."
 
 
 def _near(far_end: str) -> str:

@@ -8,6 +8,7 @@ CodestileError
 ├── StoreFailedToStart   an embedded store did not come up
 ├── MigrationRefused     a migration file was edited, lost or is out of order
 └── FileRefused          an official file is not what its format promises
+    └── ReleaseStands    a release that is loaded stands in the way of the one in the file
 """
 
 from typing import Literal
@@ -22,7 +23,7 @@ class SettingRefused(CodestileError):
 
 
 class StoreUnavailable(CodestileError):
-    """A store did not answer in time; nothing was decided and nothing was changed by the caller."""
+    """A store did not answer in time. What was sent to it may still be carried out."""
 
     def __init__(
         self, store: Literal["postgres", "valkey"], reason: str, *, retry_after_seconds: int = 2
@@ -60,3 +61,12 @@ class FileRefused(CodestileError):
         self.line = line
         self.column = column
         self.reason = reason
+
+
+class ReleaseStands(FileRefused):
+    """A later release than the file's is loaded, or other bytes under its label: they stay."""
+
+    def __init__(self, file: str, reason: str, *, release: str) -> None:
+        super().__init__(file, reason)
+        self.release = release
+        """The release that the file holds, as reports call it."""

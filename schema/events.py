@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from schema.codes import CodeKey
+from schema.instants import milliseconds
 from schema.people import ViewerKind
 from schema.shape import Shape
-from schema.usage import ClientClass, Outcome
+from schema.usage import Outcome, ViewContext
 
 REQUEST_ID_LENGTH = 12
 """Characters of a request id that its event keeps: 72 bits find a request, and the receipt holds
@@ -29,7 +30,7 @@ class Admission(Shape):
     """How a guest met the admission budget of its network."""
 
     network: str
-    """The network's digest, 22 characters."""
+    """The first 12 characters of the network's digest."""
     admitted: int
     """Guests of the network admitted so far, this one included when the view admitted it."""
     budget: int
@@ -65,12 +66,16 @@ class PageViewed(Shape):
     """Set on the UNLOCKED view that admitted a guest, and on NETWORK_LIMIT_REACHED."""
     request_id: str
     """The first REQUEST_ID_LENGTH characters of the request's id."""
-    client: ClientClass
+    context: ViewContext
     count: int = 1
     """Views this event stands for; above 1 only for repeats and refusals counted together."""
 
     @property
     def id(self) -> str:
-        """`<shard>:<epoch>:<milliseconds>-<seq>`, unique among all events for ever."""
-        milliseconds = round(self.recorded_at.timestamp() * 1000)
-        return f"{self.shard}:{self.epoch}:{milliseconds}-{self.seq}"
+        """`<shard>:<epoch>:<stream id>`, unique among all events for ever."""
+        return f"{self.shard}:{self.epoch}:{self.stream_id}"
+
+    @property
+    def stream_id(self) -> str:
+        """`<milliseconds>-<seq>`, the place of the event in its shard's stream."""
+        return f"{milliseconds(self.recorded_at)}-{self.seq}"

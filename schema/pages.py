@@ -47,7 +47,7 @@ class LockReason(StrEnum):
     """The page was asked for as a preview, which opens nothing and charges nothing."""
 
 
-class EmptyReason(StrEnum):
+class EmptyState(StrEnum):
     """Why a section has no content for anyone."""
 
     NOT_APPLICABLE = "NOT_APPLICABLE"
@@ -56,6 +56,8 @@ class EmptyReason(StrEnum):
     """The data exists, and is not loaded here: this is never to be read as "none"."""
     NOT_WRITTEN = "NOT_WRITTEN"
     """The text is written by editors, and nobody has yet."""
+    NONE = "NONE"
+    """The loaded data has nothing here for this code: a fact, not a gap."""
 
 
 class NoteKind(StrEnum):
@@ -84,10 +86,15 @@ class NoteKind(StrEnum):
 
 
 class Note(Shape):
-    """One instruction that applies to a code, its own or that of a code above it."""
+    """One instruction that applies to a code, its own or that of a code above it.
+
+    The kind is the heading it is printed under. A lead-in that ends in a colon and the items below
+    it are notes of their own, in that order.
+    """
 
     kind: NoteKind
     text: str
+    """As printed, without a comma that joined it to its heading."""
     inherited_from: Code | None
     """The chapter, block or category that says it; None when the code itself does."""
 
@@ -108,6 +115,17 @@ class ModifierUse(Shape):
     guidance: str | None
 
 
+class ModifierIndicator(StrEnum):
+    """Whether a modifier lifts a rule about two codes; 0, 1 and 9 in the edits of NCCI."""
+
+    NOT_ALLOWED = "NOT_ALLOWED"
+    """No modifier lifts the rule: the two are never paid together."""
+    ALLOWED = "ALLOWED"
+    """A modifier lifts the rule where the record supports it."""
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    """The rule was withdrawn from its first day on, so there is nothing to lift."""
+
+
 class CodePairEdit(Shape):
     """A rule against reporting two codes together for one patient on one day."""
 
@@ -115,10 +133,23 @@ class CodePairEdit(Shape):
     """The code that is paid."""
     column_two: Code
     """The code that is denied unless a modifier is allowed and used."""
-    is_modifier_allowed: bool
-    rationale: str
+    modifier: ModifierIndicator
+    rationale: str | None
+    """Why the pair is ruled out; None when the publisher gives no reason."""
     effective_from: date
     effective_to: date | None
+    """Last day of the rule, inclusive; None while it stands."""
+
+
+class UnitLimit(Shape):
+    """The most units of a code that are paid for one patient on one day."""
+
+    units_per_day: int
+    """0 or more."""
+    setting: str | None
+    """Where the limit holds, as its publisher names it; None when it holds in every setting."""
+    rationale: str | None
+    """Where the number comes from; None when the publisher does not say."""
 
 
 class PaymentFact(Shape):
@@ -134,31 +165,56 @@ class HistoryEntry(Shape):
     """What a release said about the code, from its first day until a later one said otherwise."""
 
     release_label: str
-    """The release that first said so."""
+    """The first loaded release that says so."""
     effective_from: date
+    """First day of that release; the code may be older."""
     effective_to: date | None
     title: str | None
-    """None when its licence forbids."""
-    is_billable: bool
+    """None when the release gives none or its licence forbids."""
+    is_billable: bool | None
+    """None when the release only tells that the code was there."""
+
+
+class SectionSource(Shape):
+    """A loaded release that fills one section of the pages of a system, in force or not."""
+
+    kind: SectionKind
+    """MODIFIERS, CODE_EDITS or COVERAGE_AND_PAYMENT."""
+    label: str
+    effective_from: date | None
+    """None when it has always been in force."""
+    effective_to: date | None
+    """Last day in force, inclusive; None until a successor is loaded."""
+
+    def is_in_force(self, on: date) -> bool:
+        """Whether the release holds on a day."""
+        has_begun = self.effective_from is None or self.effective_from <= on
+        return has_begun and (self.effective_to is None or on <= self.effective_to)
 
 
 class Page(Shape):
     """Everything known about one code on one date. Holds locked text: never published as it is."""
 
     code: Code
+    on: date
+    """The day asked about."""
     texts: tuple[PageText, ...]
     """In the order of their sections."""
     notes: tuple[Note, ...]
-    """By kind in the order of NoteKind, the code's own before inherited ones, nearest first."""
+    """By kind in the order of NoteKind, the code's own before inherited ones, nearest first, then
+    in the order of the list."""
     modifiers: tuple[ModifierUse, ...]
     translations: tuple[Translation, ...]
     """One for each loaded map that starts at the code's system."""
     edits: tuple[CodePairEdit, ...]
-    units_per_day: int | None
-    """Most units that one claim line may hold for one patient and day; None when not loaded."""
+    unit_limits: tuple[UnitLimit, ...]
+    """The limit for every setting first, then by setting; empty when none is loaded."""
     payment: tuple[PaymentFact, ...]
     history: tuple[HistoryEntry, ...]
     """Newest first."""
+    sources: tuple[SectionSource, ...]
+    """What is loaded for modifiers, edits and payment of the code's system, whether or not it names
+    the code: by section, oldest first."""
 
 
 _SEVENTH = frozenset({NoteKind.SEVENTH_CHARACTER_NOTE, NoteKind.SEVENTH_CHARACTER})

@@ -1,9 +1,9 @@
 """What each section of a page holds, and what it says when it holds nothing."""
 
 from schema.codes import CodeKind, CodeSystemKey
-from schema.pages import EmptyReason, Page, SectionKind
+from schema.pages import EmptyState, Page, SectionKind
 
-Emptiness = tuple[EmptyReason, str]
+Emptiness = tuple[EmptyState, str]
 """Why a section has no content for anyone, and the sentence that tells a reader."""
 
 _ICD = frozenset(
@@ -17,22 +17,29 @@ _ICD = frozenset(
 _WITH_MODIFIERS = frozenset({CodeSystemKey.HCPCS, CodeSystemKey.CPT, CodeSystemKey.DEMO})
 _WITH_GUIDELINES = frozenset({CodeSystemKey.ICD10CM, CodeSystemKey.DEMO})
 
+SINGLE_TEXT = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE})
+"""The sections whose content is one text."""
+
 
 def section_item_count(kind: SectionKind, page: Page) -> int | None:
-    """How many things a section holds, which even a locked one may tell; None when it is empty."""
-    return None if empty_reason(kind, page) else _count(kind, page)
+    """How many things the opened section shows, which even a locked one may tell.
+
+    Rules about pairs and limits of units count alike; a text written above the things is none of
+    them. None for a single text, with or without such things, and for a section that is empty.
+    """
+    return None if emptiness(kind, page) else _count(kind, page) or None
 
 
-def empty_reason(kind: SectionKind, page: Page) -> Emptiness | None:
-    """Why a section is empty for everyone; None when it has content, if only "none" as a fact."""
-    if _count(kind, page):
+def emptiness(kind: SectionKind, page: Page) -> Emptiness | None:
+    """Why a section is empty for everyone; None when it has content."""
+    if _count(kind, page) or any(text.kind is kind for text in page.texts):
         return None
     match kind:
         case SectionKind.OFFICIAL_DESCRIPTION | SectionKind.HISTORY:
             return None
         case SectionKind.COMMON_LANGUAGE:
             reason = "Nobody has written a plain-language description of this code yet."
-            return EmptyReason.NOT_WRITTEN, reason
+            return EmptyState.NOT_WRITTEN, reason
         case SectionKind.GUIDELINES:
             return _no_guidelines(page)
         case SectionKind.MODIFIERS:
@@ -40,76 +47,90 @@ def empty_reason(kind: SectionKind, page: Page) -> Emptiness | None:
         case SectionKind.CROSSWALKS:
             return _no_crosswalks(page)
         case SectionKind.CODE_EDITS:
-            return _no_edits(page)
+            is_icd = page.code.key.system in _ICD
+            noun = "Medicare Code Editor edits" if is_icd else "code edits"
+            return _not_reported(page) or _nothing(kind, noun, page)
         case SectionKind.COVERAGE_AND_PAYMENT:
-            return _no_payment(page)
+            return _not_reported(page) or _nothing(kind, "coverage and payment data", page)
 
 
 def _count(kind: SectionKind, page: Page) -> int:
-    texts = sum(text.kind is kind for text in page.texts)
     match kind:
-        case SectionKind.OFFICIAL_DESCRIPTION:
-            return max(texts, 1 if page.code.title else 0)
-        case SectionKind.COMMON_LANGUAGE:
-            return texts
+        case SectionKind.OFFICIAL_DESCRIPTION | SectionKind.COMMON_LANGUAGE:
+            return 0
         case SectionKind.GUIDELINES:
-            return texts + len(page.notes)
+            return len(page.notes)
         case SectionKind.MODIFIERS:
-            return texts + len(page.modifiers)
+            return len(page.modifiers)
         case SectionKind.CROSSWALKS:
-            return texts + sum(translation.total_count for translation in page.translations)
+            return sum(translation.total_count for translation in page.translations)
         case SectionKind.CODE_EDITS:
-            return texts + len(page.edits) + (page.units_per_day is not None)
+            return len(page.edits) + len(page.unit_limits)
         case SectionKind.COVERAGE_AND_PAYMENT:
-            return texts + len(page.payment)
+            return len(page.payment)
         case SectionKind.HISTORY:
-            return texts + len(page.history)
+            return len(page.history)
 
 
-def _no_guidelines(page: Page) -> Emptiness | None:
-    if page.code.key.system in _WITH_GUIDELINES:
-        return None
-    reason = f"Guidelines of {page.code.key.system} exist and are not loaded here."
-    return EmptyReason.NOT_LOADED, reason
+def _no_guidelines(page: Page) -> Emptiness:
+    system, release = page.code.key.system, page.code.release
+    if system not in _WITH_GUIDELINES or release is None:
+        reason = f"Guidelines of {_codes_of(page)} exist and are not loaded here."
+        return EmptyState.NOT_LOADED, reason
+    reason = f"{release.label} has no notes that apply to {page.code.display}."
+    return EmptyState.NONE, reason
 
 
-def _no_modifiers(page: Page) -> Emptiness | None:
+def _no_modifiers(page: Page) -> Emptiness:
     system = page.code.key.system
     if system not in _WITH_MODIFIERS:
-        return EmptyReason.NOT_APPLICABLE, f"Modifiers are not used with {system} codes."
-    if page.code.kind is not CodeKind.CODE:
-        return EmptyReason.NOT_APPLICABLE, _not_reported(page)
-    if system is CodeSystemKey.DEMO:
-        return None
-    return EmptyReason.NOT_LOADED, f"Modifiers of {system} codes exist and are not loaded here."
+        reason = f"Modifiers are not used with {_codes_of(page)}."
+        return EmptyState.NOT_APPLICABLE, reason
+    return _not_reported(page) or _nothing(SectionKind.MODIFIERS, "modifiers", page)
 
 
-def _no_crosswalks(page: Page) -> Emptiness | None:
+def _no_crosswalks(page: Page) -> Emptiness:
     if page.code.kind is not CodeKind.CODE:
         reason = "Crosswalks name codes that can be reported, not the groups above them."
-        return EmptyReason.NOT_APPLICABLE, reason
-    if page.translations:
+        return EmptyState.NOT_APPLICABLE, reason
+    maps = [told.map_release.label for told in page.translations if told.map_release]
+    if maps:
+        verb = "does" if len(maps) == 1 else "do"
+        return EmptyState.NONE, f"{_listed(maps)} {verb} not name {page.code.display}."
+    system = page.code.key.system.short_name
+    reason = f"No crosswalk that starts at {system} and is in force on {page.on} is loaded."
+    return EmptyState.NOT_LOADED, reason
+
+
+def _not_reported(page: Page) -> Emptiness | None:
+    if page.code.kind is CodeKind.CODE:
         return None
-    return EmptyReason.NOT_LOADED, f"No crosswalk that starts at {page.code.key.system} is loaded."
+    reason = f"{page.code.display} is a {page.code.kind.lower()} and is not reported by itself."
+    return EmptyState.NOT_APPLICABLE, reason
 
 
-def _no_edits(page: Page) -> Emptiness | None:
-    system = page.code.key.system
-    if system is CodeSystemKey.DEMO:
-        is_code = page.code.kind is CodeKind.CODE
-        return None if is_code else (EmptyReason.NOT_APPLICABLE, _not_reported(page))
-    edits = "Medicare Code Editor edits" if system in _ICD else "Code edits"
-    return EmptyReason.NOT_LOADED, f"{edits} of {system} exist and are not loaded here."
+def _nothing(kind: SectionKind, noun: str, page: Page) -> Emptiness:
+    """Nothing for this code: none in the data in force, or no data in force."""
+    sources = [source for source in page.sources if source.kind is kind]
+    in_force = [source.label for source in sources if source.is_in_force(page.on)]
+    if in_force:
+        return EmptyState.NONE, f"{page.code.display} has no {noun} in {_listed(in_force)}."
+    codes = _codes_of(page)
+    if not sources:
+        reason = f"{noun[0].upper()}{noun[1:]} of {codes} exist and are not loaded here."
+        return EmptyState.NOT_LOADED, reason
+    reason = f"No {noun} of {codes} in force on {page.on} are loaded"
+    later = [begins for source in sources if (begins := source.effective_from) and begins > page.on]
+    since = f"; those loaded start on {min(later)}" if later else ""
+    return EmptyState.NOT_LOADED, f"{reason}{since}."
 
 
-def _no_payment(page: Page) -> Emptiness | None:
-    system = page.code.key.system
-    if system is CodeSystemKey.DEMO:
-        is_code = page.code.kind is CodeKind.CODE
-        return None if is_code else (EmptyReason.NOT_APPLICABLE, _not_reported(page))
-    reason = f"Coverage and payment data for {system} exist and are not loaded here."
-    return EmptyReason.NOT_LOADED, reason
+def _codes_of(page: Page) -> str:
+    """`ICD-9-CM procedure codes`: what the codes of the page's system are called."""
+    return f"{page.code.key.system.short_name.removesuffix('s')} codes"
 
 
-def _not_reported(page: Page) -> str:
-    return f"{page.code.display} is a {page.code.kind.lower()} and is not reported by itself."
+def _listed(labels: list[str]) -> str:
+    """The labels, each once, as part of a sentence."""
+    *most, last = dict.fromkeys(labels)
+    return f"{', '.join(most)} and {last}" if most else last

@@ -3,7 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import Field
+
 from schema.codes import CodeKey
+from schema.pages import SectionKind
 from schema.people import Viewer
 from schema.shape import Shape
 
@@ -23,11 +26,6 @@ class Outcome(StrEnum):
     """Refused: too many new guests of this network; the viewer's own allowance is untouched."""
     BLOCKED = "BLOCKED"
     """Refused: an operator closed this viewer's access."""
-
-    @property
-    def is_granted(self) -> bool:
-        """Whether the page may be shown."""
-        return self in (Outcome.UNLOCKED, Outcome.REPEATED, Outcome.UNMETERED)
 
     @property
     def is_charging(self) -> bool:
@@ -61,10 +59,29 @@ class ClientClass(StrEnum):
     OTHER = "other"
 
 
+class ReferrerClass(StrEnum):
+    """What kind of page led to the view."""
+
+    SITE = "site"
+    """A page of this site."""
+    SEARCH = "search"
+    """A search engine."""
+    TOOL = "tool"
+    """One of the site's tools, such as its assistant or its code lookup."""
+    OTHER = "other"
+    """Any other page."""
+
+
 class ViewContext(Shape):
     """Where a view came from, for usage figures; never an address or a raw header."""
 
     client: ClientClass = ClientClass.OTHER
+    referrer: ReferrerClass | None = None
+    """None when the client did not say."""
+    section: SectionKind | None = None
+    """The one section asked for; None for several and for the whole page."""
+    key_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]{1,16}$")
+    """Which of a partner's keys asked, by its public name; None for everybody else."""
 
 
 class ViewRequest(Shape):

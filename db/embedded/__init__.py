@@ -17,7 +17,7 @@ from db.embedded.postgres import Cluster
 from db.embedded.supervise import Program, Supervisor
 from db.embedded.valkey import Valkey
 
-__all__ = ["EmbeddedStores", "StoreUrls", "embedded_stores", "running_stores"]
+__all__ = ["EmbeddedStores", "StoreUrls", "embedded_stores", "has_stores", "running_stores"]
 
 
 class EmbeddedStores:
@@ -88,7 +88,18 @@ async def _running(*programs: Program) -> AsyncIterator[list[Supervisor]]:
         await asyncio.gather(*(supervisor.stop() for supervisor in supervisors))
 
 
+def has_stores(data_folder: Path) -> bool:
+    """Whether stores were once made in this folder; makes nothing.
+
+    Raises StoreFailedToStart when the folder is closed to this user.
+    """
+    return DataFolder(data_folder).has_cluster()
+
+
 def running_stores(data_folder: Path) -> StoreUrls | None:
-    """The stores that a server runs on this folder; None when none does or it is still starting."""
+    """The stores that a server runs on this folder; None when none does or it is still starting.
+
+    Raises StoreFailedToStart when the folder is closed to this user.
+    """
     runtime = DataFolder(data_folder).read()
     return None if runtime is None else runtime.urls

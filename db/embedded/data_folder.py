@@ -49,6 +49,18 @@ class DataFolder:
         self._runtime = self.path / "runtime.json"
         self._lock = self.path / "lock"
 
+    @property
+    def cluster(self) -> Path:
+        """The PostgreSQL cluster; it is there only once it is finished."""
+        return self.path / "postgres"
+
+    def has_cluster(self) -> bool:
+        """Whether the cluster is there; raises StoreFailedToStart as `read` does."""
+        try:
+            return self.cluster.is_dir()
+        except PermissionError as refused:
+            raise _closed(refused) from refused
+
     def log(self, store: str) -> Path:
         """The log of one store."""
         return self.path / f"{store}.log"
@@ -104,11 +116,16 @@ class DataFolder:
         write_secret(self._runtime, json.dumps(asdict(runtime), indent=2) + "\n")
 
     def read(self) -> Runtime | None:
-        """What the server that holds the folder published; None when none does or has."""
+        """What the server that holds the folder published; None when none does or has.
+
+        Raises StoreFailedToStart when the folder is closed to this user.
+        """
         try:
             lock = os.open(self._lock, os.O_RDONLY)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError as refused:
+            raise _closed(refused) from refused
         try:
             return None if _locks(lock, fcntl.LOCK_SH) else self._published()
         finally:
@@ -131,18 +148,26 @@ class DataFolder:
         digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
         folder = root.resolve() / f"codestile-{digest}"
         if len(os.fsencode(folder / _LONGEST_SOCKET_NAME)) > _SOCKET_PATH_MAX_BYTES:
-            raise StoreFailedToStart(f"{root} is too long a path for sockets: set XDG_RUNTIME_DIR")
+            raise StoreFailedToStart(
+                f"{root} is too long a path for sockets: set TMPDIR to a shorter one"
+            )
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
         ours = {os.geteuid()} if os.geteuid() else {0, NOBODY}
         # Where everybody may write, somebody else could have made it first.
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
-            raise StoreFailedToStart(f"{folder} belongs to somebody else: set XDG_RUNTIME_DIR")
+            raise StoreFailedToStart(
+                f"{folder} belongs to somebody else: set TMPDIR to a folder of your own"
+            )
         folder.chmod(0o700)
         try:
             yield folder
         finally:
             shutil.rmtree(folder)
+
+
+def _closed(refused: PermissionError) -> StoreFailedToStart:
+    return StoreFailedToStart(f"the data folder cannot be read: {refused}")
 
 
 def _locks(descriptor: int, kind: int) -> bool:

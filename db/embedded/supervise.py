@@ -9,30 +9,35 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from db.embedded import launch
 from schema.errors import StoreFailedToStart
 
 _logger = logging.getLogger(__name__)
 
-# Long, since a store that was killed under load first reads its log again.
-_START_TIMEOUT_SECONDS = 60.0
+# Of silence: a store may read its files for as long as it says that it does.
+_SILENCE_TIMEOUT_SECONDS = 60.0
 _READY_POLL_SECONDS = 0.01
+_TOLD_EVERY_SECONDS = 10.0
 # After the polite signal; what is killed then recovers at its next start.
 _STOP_TIMEOUT_SECONDS = 10.0
 _FIRST_BACK_OFF_SECONDS = 0.1
 _LONGEST_BACK_OFF_SECONDS = 5.0
 # A store that lived this long was well: its next death is a new story.
 _WELL_AFTER_SECONDS = 10.0
-# Between two starts at most this much is kept of a log, and one older piece of it.
+# At a start a larger log is put aside, in the place of the one that was put aside before.
 _LOG_MAX_BYTES = 10_000_000
 # Nothing of ours reaches them: PGPORT, PGOPTIONS or a locale would change how they run.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 
-async def _answers_by_ending(_pid: int) -> bool:
-    return False
+Says = Literal["ready", "loading", "nothing"]
+"""What a store that was started says when it is asked; `loading` while it reads its files."""
+
+
+async def _answers_by_ending(_pid: int) -> Says:
+    return "nothing"
 
 
 @dataclass(frozen=True)
@@ -46,8 +51,8 @@ class Program:
     stop_signal: signal.Signals
     """Asks it to stop soon and in order; also sent by the kernel when this process dies."""
     log: Path
-    is_ready: Callable[[int], Awaitable[bool]] = _answers_by_ending
-    """Whether the process of this id answers."""
+    ask: Callable[[int], Awaitable[Says]] = _answers_by_ending
+    """What the process of this id says, within a second."""
 
 
 async def spawn(program: Program) -> asyncio.subprocess.Process:
@@ -95,8 +100,11 @@ def failed(program: Program) -> StoreFailedToStart:
 class Supervisor:
     """One store and the task that brings it back."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(
+        self, program: Program, silence_timeout_seconds: float = _SILENCE_TIMEOUT_SECONDS
+    ) -> None:
         self._program = program
+        self._silence_timeout_seconds = silence_timeout_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -108,23 +116,32 @@ class Supervisor:
 
     async def start(self) -> None:
         """Start it and wait until it answers; raises StoreFailedToStart."""
-        _shorten(self._program.log)
         await self._start()
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self._program.name}")
 
     async def _start(self) -> None:
+        _put_aside(self._program.log)
         self._process = await spawn(self._program)
         try:
-            async with asyncio.timeout(_START_TIMEOUT_SECONDS):
-                while not await self._program.is_ready(self.pid):
-                    if self._process.returncode is not None:
-                        raise failed(self._program)
-                    await asyncio.sleep(_READY_POLL_SECONDS)
-        except BaseException as error:
+            await self._until_ready(self._process)
+        except BaseException:
             await self._end()
-            if isinstance(error, TimeoutError):
-                raise failed(self._program) from error
             raise
+
+    async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
+        """Stopped while it reads its files, a store would begin anew and never come up."""
+        clock = asyncio.get_running_loop().time
+        heard_at = told_at = clock()
+        while (says := await self._program.ask(process.pid)) != "ready":
+            now = clock()
+            if says == "loading":
+                heard_at = now
+            if process.returncode is not None or now - heard_at > self._silence_timeout_seconds:
+                raise failed(self._program)
+            if now - told_at > _TOLD_EVERY_SECONDS:
+                _logger.warning("waiting for %s, which says: %s", self._program.name, says)
+                told_at = now
+            await asyncio.sleep(_READY_POLL_SECONDS)
 
     async def _keep(self) -> None:
         """For ever: wait for its death, pause a little longer each time, start it again."""
@@ -167,6 +184,6 @@ class Supervisor:
             await process.wait()
 
 
-def _shorten(log: Path) -> None:
+def _put_aside(log: Path) -> None:
     if log.exists() and log.stat().st_size > _LOG_MAX_BYTES:
         log.replace(log.with_suffix(".old.log"))

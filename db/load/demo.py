@@ -4,7 +4,6 @@ import json
 import time
 import tomllib
 from collections.abc import Iterator
-from datetime import date
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -14,18 +13,34 @@ import asyncpg
 from db.load.map_writer import write_map
 from db.load.report import LoadReport, Progress
 from db.load.rows import CodeRow, EdgeRow, NoteRow
-from db.load.source import Edition, MapEdition, SourceFile, sha256_of
-from db.load.stored import Connection, identities
+from db.load.source import CodeMap, Edition, SourceFile, Subject
+from db.load.stored import Connection, identities, stored_rows
 from db.load.writer import write_codes
 from db.queries import statements
 from schema.codes import CodeKind, CodeSystemKey
 from schema.crosswalks import Relationship
 from schema.pages import NoteKind, SectionKind
 
+Part = dict[str, Any]
+"""A piece of the file that is a release of its own, in the file's own words."""
+
 _FILE = "demo.toml"
-_SOURCE = f"codestile {_FILE}"
 _SQL = statements("load")
 _DEMO = CodeSystemKey.DEMO
+_SAID_OF_CODES = ("value", "kind", "parent", "title", "short_title", "notes")
+_SAID_OF_PAYMENT = ("value", "unit_limits", "payment")
+_SAID_OF_LIMITS = ("setting", "rationale")
+_MAPS = {
+    "modifiers": CodeMap("DEMO_MODIFIER", "MODIFIER", _DEMO, _DEMO),
+    "edits": CodeMap("DEMO_EDIT", "PAIR_EDIT", _DEMO, _DEMO),
+    "crosswalks": CodeMap("DEMO_ICD10CM", "CROSSWALK", _DEMO, CodeSystemKey.ICD10CM),
+}
+_SAID_OF_PAIRS = {
+    "MODIFIER": ("guidance",),
+    "PAIR_EDIT": ("modifier", "rationale"),
+    "CROSSWALK": (),
+}
+_TEXTS_NAME = "DEMO texts"
 _TEXTS = {
     "official": SectionKind.OFFICIAL_DESCRIPTION,
     "common": SectionKind.COMMON_LANGUAGE,
@@ -33,54 +48,38 @@ _TEXTS = {
 }
 
 
-def demo() -> dict[str, Any]:
+def demo() -> Part:
     """The whole file."""
     return tomllib.loads((files("db.load") / _FILE).read_text(encoding="utf-8"))
 
 
-def editions(told: dict[str, Any]) -> Iterator[tuple[Edition, list[CodeRow]]]:
+def editions(told: Part) -> Iterator[tuple[Edition[CodeSystemKey], list[CodeRow]]]:
     """Each release and its codes, oldest first."""
     newest = told["releases"][-1]
     for release in told["releases"]:
-        rows = list(_rows(told["codes"], is_newest=release is newest))
-        yield (
-            Edition(
-                system=_DEMO,
-                label=release["label"],
-                effective_from=release["effective_from"],
-                publisher=told["publisher"],
-                source=_SOURCE,
-                files=(_part(release["label"], rows),),
-            ),
-            rows,
-        )
+        said = list(_said_of_codes(told["codes"], is_newest=release is newest))
+        yield _edition(_DEMO, told, {**release, "codes": said}), list(_code_rows(said))
 
 
-def maps(told: dict[str, Any]) -> Iterator[tuple[MapEdition, list[EdgeRow]]]:
+def maps(told: Part) -> Iterator[tuple[Edition[CodeMap], list[EdgeRow]]]:
     """Modifiers, edits and crosswalks."""
-    related = partial(EdgeRow, relationship=Relationship.RELATED_TO)
-    modifiers = [
-        related(code, modifier, attrs=json.dumps({"guidance": guidance}))
-        for code, modifier, guidance in told["modifiers"]["rows"]
-    ]
-    edits = [
-        related(paid, denied, attrs=json.dumps({"is_modifier_allowed": allowed, "rationale": why}))
-        for paid, denied, allowed, why in told["edits"]["rows"]
-    ]
-    crosswalks = [
-        related(source, target, is_approximate=True)
-        for source, target in told["crosswalks"]["rows"]
-    ]
-    yield _map_edition(told, "DEMO_MODIFIER", "MODIFIER", "modifiers", modifiers, _DEMO), modifiers
-    yield _map_edition(told, "DEMO_EDIT", "PAIR_EDIT", "edits", edits, _DEMO), edits
-    icd10cm = CodeSystemKey.ICD10CM
-    crosswalk = _map_edition(told, "DEMO_ICD10CM", "CROSSWALK", "crosswalks", crosswalks, icd10cm)
-    yield crosswalk, crosswalks
+    for name, code_map in _MAPS.items():
+        rows = [_edge_row(code_map, *row) for row in told[name]["rows"]]
+        yield _edition(code_map, told, told[name]), rows
 
 
-async def write_demo(connection: Connection, progress: Progress) -> LoadReport:
-    """Store everything in one transaction; one report for all of it."""
-    started = time.monotonic()
+def payment(told: Part) -> tuple[Edition[str], list[Part]]:
+    """The release of fees and limits of units, and the codes with what it says of each."""
+    said = [
+        _picked(code, _SAID_OF_PAYMENT)
+        for code in told["codes"]
+        if "unit_limits" in code or "payment" in code
+    ]
+    return _edition("DEMO_FEE", told, {**told["fees"], "codes": said}), said
+
+
+async def write_demo(connection: Connection, progress: Progress) -> list[LoadReport]:
+    """Store everything in one transaction; a report for each release, and one for the texts."""
     told = demo()
     reports = [
         await write_codes(connection, progress, edition, partial(list[CodeRow], rows))
@@ -91,105 +90,117 @@ async def write_demo(connection: Connection, progress: Progress) -> LoadReport:
         for edition, rows in maps(told)
     ]
     ids = await identities(connection, _DEMO)
-    stored = await _write_facts(connection, told, ids) + await _write_texts(connection, told, ids)
-    return LoadReport(
-        release=f"DEMO {told['releases'][-1]['label']}",
-        added=sum(report.added for report in reports),
-        changed=sum(report.changed for report in reports),
-        removed=sum(report.removed for report in reports),
-        unresolved=sum(report.unresolved for report in reports),
-        rows=sum(report.rows for report in reports),
-        seconds=time.monotonic() - started,
-        skipped=stored == 0 and all(report.skipped for report in reports),
+    reports.append(await _write_payment(connection, *payment(told), ids))
+    reports.append(await _write_texts(connection, told, ids))
+    return reports
+
+
+def _edition(subject: Subject, told: Part, part: Part) -> Edition[Subject]:
+    """The release that a part is. Its bytes are the words of the file, whatever rows we make of
+    them, so that neither our shapes nor another part can make a stored release look changed."""
+    content = json.dumps(part, sort_keys=True, default=str).encode()
+    return Edition(
+        subject=subject,
+        label=part["label"],
+        effective_from=part["effective_from"],
+        publisher=told["publisher"],
+        source=part.get("source", f"codestile {_FILE}"),
+        files=(SourceFile(f"{_FILE}#{subject}", content),),
     )
 
 
-def _rows(codes: list[dict[str, Any]], *, is_newest: bool) -> Iterator[CodeRow]:
-    depths: dict[str, int] = {}
+def _picked(code: Part, keys: tuple[str, ...]) -> Part:
+    return {key: code[key] for key in keys if key in code}
+
+
+def _said_of_codes(codes: list[Part], *, is_newest: bool) -> Iterator[Part]:
+    """What one release says of each of its codes."""
     for code in codes:
+        if not code.get("is_dropped" if is_newest else "is_new"):
+            said = code if is_newest else {**code, **code.get("before", {})}
+            yield _picked(said, _SAID_OF_CODES)
+
+
+def _code_rows(said: list[Part]) -> Iterator[CodeRow]:
+    depths: dict[str, int] = {}
+    for code in said:
         depths[code["value"]] = depths.get(code.get("parent", ""), -1) + 1
-        if code.get("is_dropped" if is_newest else "is_new"):
-            continue
-        said = code if is_newest else {**code, **code.get("before", {})}
         yield CodeRow(
-            value=said["value"],
-            kind=CodeKind(said["kind"]),
-            title=said["title"],
-            is_billable=said["kind"] == CodeKind.CODE,
-            short_title=said.get("short_title"),
-            parent=said.get("parent"),
-            depth=depths[said["value"]],
-            notes=tuple(NoteRow(NoteKind(n["kind"]), n["text"]) for n in said.get("notes", ())),
+            value=code["value"],
+            kind=CodeKind(code["kind"]),
+            title=code["title"],
+            is_billable=code["kind"] == CodeKind.CODE,
+            short_title=code.get("short_title"),
+            parent=code.get("parent"),
+            depth=depths[code["value"]],
+            notes=tuple(NoteRow(NoteKind(n["kind"]), n["text"]) for n in code.get("notes", ())),
         )
 
 
-def _map_edition(
-    told: dict[str, Any],
-    kind: str,
-    role: str,
-    part: str,
-    rows: list[EdgeRow],
-    target_system: CodeSystemKey,
-) -> MapEdition:
-    return MapEdition(
-        kind=kind,
-        role=role,
-        label=told[part]["label"],
-        source_system=_DEMO,
-        target_system=target_system,
-        effective_from=_newest_date(told),
-        publisher=told["publisher"],
-        source=_SOURCE,
-        files=(_part(part, rows),),
+def _edge_row(code_map: CodeMap, source: str, target: str, *said: str) -> EdgeRow:
+    attrs = dict(zip(_SAID_OF_PAIRS[code_map.role], said, strict=True))
+    return EdgeRow(
+        source,
+        target,
+        Relationship.RELATED_TO,
+        is_approximate=code_map.role == "CROSSWALK",
+        attrs=json.dumps(attrs) if attrs else None,
     )
 
 
-def _part(name: str, rows: list[Any]) -> SourceFile:
-    """One part of the file as if it were a file, so that a change elsewhere leaves it as it was."""
-    return SourceFile(f"{_FILE}#{name}", json.dumps(rows).encode())
-
-
-def _newest_date(told: dict[str, Any]) -> date:
-    newest: date = told["releases"][-1]["effective_from"]
-    return newest
-
-
-async def _write_facts(connection: Connection, told: dict[str, Any], ids: dict[str, int]) -> int:
-    """Store units and payment facts once; how many were stored."""
-    fees = told["fees"]
+async def _write_payment(
+    connection: Connection, edition: Edition[str], codes: list[Part], ids: dict[str, int]
+) -> LoadReport:
+    """Store fees and limits of units, unless these bytes are stored."""
+    started = time.monotonic()
+    stored = await stored_rows(connection, "fact_release", edition)
+    if stored is not None:
+        return LoadReport.skipping(edition.name, time.monotonic() - started, rows=stored)
     facts = [
-        (code["value"], kind, ordinal, name, value)
-        for code in told["codes"]
-        for ordinal, (kind, name, value) in enumerate(_facts(code))
+        (ids[code["value"]], ordinal, fact["name"], fact["value"])
+        for code in codes
+        for ordinal, fact in enumerate(code.get("payment", ()))
     ]
-    if await connection.fetchval(_SQL["fact_release"], "DEMO_FEE", fees["label"]) is not None:
-        return 0
-    release_id = await connection.fetchval(
-        _SQL["add_fact_release"],
-        "DEMO_FEE",
-        fees["label"],
-        _DEMO,
-        asyncpg.Range(_newest_date(told), None),
-        fees["source"],
-        sha256_of((_part("fees", facts),)),
+    limits = [
+        (ids[code["value"]], limit["units_per_day"], *map(limit.get, _SAID_OF_LIMITS))
+        for code in codes
+        for limit in code.get("unit_limits", ())
+    ]
+    rows = len(facts) + len(limits)
+    release_id = await _add_fact_release(connection, edition, rows)
+    await connection.copy_records_to_table(
+        "payment_fact",
+        columns=("fact_release_id", "code_id", "ordinal", "name", "value"),
+        records=[(release_id, *fact) for fact in facts],
     )
     await connection.copy_records_to_table(
-        "code_fact",
-        columns=("fact_release_id", "code_id", "kind", "ordinal", "name", "value"),
-        records=[(release_id, ids[value], *fact) for value, *fact in facts],
+        "unit_limit",
+        columns=("fact_release_id", "code_id", "units_per_day", *_SAID_OF_LIMITS),
+        records=[(release_id, *limit) for limit in limits],
     )
-    return len(facts)
+    return LoadReport(edition.name, rows, 0, 0, 0, rows, time.monotonic() - started)
 
 
-def _facts(code: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    if "units_per_day" in code:
-        yield "UNITS_PER_DAY", "Units per day", str(code["units_per_day"])
-    for fact in code.get("payment", ()):
-        yield "PAYMENT", fact["name"], fact["value"]
+async def _add_fact_release(connection: Connection, edition: Edition[str], rows: int) -> int:
+    """End the open release of these facts and store its successor; the successor's id."""
+    await connection.execute(_SQL["close_fact_release"], edition.subject, edition.effective_from)
+    release_id: int = await connection.fetchval(
+        _SQL["add_fact_release"],
+        edition.subject,
+        edition.label,
+        _DEMO,
+        [SectionKind.CODE_EDITS, SectionKind.COVERAGE_AND_PAYMENT],
+        asyncpg.Range(edition.effective_from, None),
+        edition.source,
+        edition.sha256,
+        rows,
+    )
+    return release_id
 
 
-async def _write_texts(connection: Connection, told: dict[str, Any], ids: dict[str, int]) -> int:
-    """Store the wordings that differ from the latest stored ones; how many were stored."""
+async def _write_texts(connection: Connection, told: Part, ids: dict[str, int]) -> LoadReport:
+    """Store the wordings that differ from the latest stored ones."""
+    started = time.monotonic()
     texts = [
         (ids[code["value"]], section, " ".join(code[part].split()), told.get(f"{part}_copyright"))
         for code in told["codes"]
@@ -197,4 +208,8 @@ async def _write_texts(connection: Connection, told: dict[str, Any], ids: dict[s
         if part in code
     ]
     columns = zip(*texts, strict=True)
-    return len(await connection.fetch(_SQL["write_texts"], *columns, _newest_date(told)))
+    stored = await connection.fetch(_SQL["write_texts"], *columns, told["texts_written_on"])
+    seconds = time.monotonic() - started
+    if not stored:
+        return LoadReport.skipping(_TEXTS_NAME, seconds, rows=len(texts))
+    return LoadReport(_TEXTS_NAME, len(stored), 0, 0, 0, len(texts), seconds)

@@ -76,13 +76,36 @@ class _TabularList:
         for chapter in root.iterfind("chapter"):
             value = f"CH{int(self._text(chapter, 'name')):02}"
             yield self._grouping(chapter, value, CodeKind.CHAPTER, None, 0)
-            for section in chapter.iterfind("section"):
-                block = section.get("id", "")
-                # A block of one category shares its id with it: as a range it has its own.
-                block = block if "-" in block else f"{block}-{block}"
-                yield self._grouping(section, block, CodeKind.BLOCK, value, 1)
+            for section, block, parent, depth in self._blocks(chapter, value):
+                yield self._grouping(section, block, CodeKind.BLOCK, parent, depth)
                 for category in section.iterfind("diag"):
-                    yield from self._diagnosis(category, block, 2, {})
+                    yield from self._diagnosis(category, block, depth + 1, {})
+
+    def _blocks(
+        self, chapter: ET.Element, value: str
+    ) -> Iterator[tuple[ET.Element, str, str, int]]:
+        """The blocks of a chapter in order: element, value, parent and depth.
+
+        The file lists them flat. One without categories of its own holds those behind it that
+        lie within its range, in the order of the categories: C7A stands behind C75, X58 behind V99.
+        """
+        sections = chapter.findall("section")
+        names = [name.text for section in sections for name in section.iterfind("diag/name")]
+        places = {name: place for place, name in enumerate(names)}
+        above: list[tuple[str, int]] = []
+        for section in sections:
+            # A block of one category shares its id with it: as a range it has its own.
+            first, _, last = section.get("id", "").partition("-")
+            held = [name.text for name in section.iterfind("diag/name")]
+            ends = (held[0], held[-1]) if held else (first, last)
+            if not places.keys() >= set(ends):
+                raise FileRefused(self._file, f"has no categories in the block {first}-{last}")
+            while above and places[ends[1]] > above[-1][1]:
+                above.pop()
+            block = f"{first}-{last or first}"
+            yield section, block, above[-1][0] if above else value, len(above) + 1
+            if not held:
+                above.append((block, places[ends[1]]))
 
     def _grouping(
         self, element: ET.Element, value: str, kind: CodeKind, parent: str | None, depth: int
@@ -124,7 +147,8 @@ def _notes(element: ET.Element, extensions: Mapping[str, str]) -> tuple[NoteRow,
     A note beside an extension is another label of the same character, and no note of the code.
     """
     notes = [
-        NoteRow(kind, _clean(note.text))
+        # A comma at the start joins the text to its heading, "Code also, if applicable".
+        NoteRow(kind, _clean(note.text).lstrip(", "))
         for child in element
         if (kind := _NOTE_KINDS.get(child.tag)) is not None
         for note in child.iterfind("note")

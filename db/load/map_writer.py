@@ -12,8 +12,8 @@ import asyncpg
 
 from db.load.report import LoadReport, Progress, told
 from db.load.rows import EdgeRow
-from db.load.source import MapEdition, refuse_wrong_count
-from db.load.stored import Connection, identities, is_stored, refuse_earlier
+from db.load.source import CodeMap, Edition
+from db.load.stored import Connection, checked_rows, identities, stored_rows
 from db.queries import statements
 from schema.codes import CodeSystemKey
 
@@ -36,7 +36,7 @@ _EDGE_COLUMNS = (
 async def write_map(
     connection: Connection,
     progress: Progress,
-    edition: MapEdition,
+    edition: Edition[CodeMap],
     read: Callable[[], list[EdgeRow]],
 ) -> LoadReport:
     """Store a release of a map, unless these bytes are stored; raises FileRefused.
@@ -44,27 +44,13 @@ async def write_map(
     Codes that no release has get a bare identity, so that every row can be read back.
     """
     started = time.monotonic()
-    if await is_stored(connection, "map_release", edition.kind, edition):
-        return LoadReport.skipping(edition.name, time.monotonic() - started)
-    await refuse_earlier(connection, "later_map_releases", edition.kind, edition)
-    progress(edition.name, 0, edition.expected_rows or 0)
-    rows = read()
-    refuse_wrong_count(edition.files[0], len(rows), edition.expected_rows)
+    stored = await stored_rows(connection, "map_release", edition)
+    if stored is not None:
+        return LoadReport.skipping(edition.name, time.monotonic() - started, rows=stored)
+    rows = checked_rows(progress, edition, read)
     old = await _close_map(connection, edition)
-    sources, targets, unresolved = await _named_codes(connection, edition, rows)
-    release_id = await connection.fetchval(
-        _SQL["add_map_release"],
-        edition.kind,
-        edition.role,
-        edition.label,
-        edition.source_system,
-        edition.target_system,
-        asyncpg.Range(edition.effective_from, None),
-        edition.publisher,
-        edition.source,
-        edition.sha256,
-        len(rows),
-    )
+    sources, targets, unresolved = await _named_codes(connection, edition.subject, rows)
+    release_id = await _add_release(connection, edition, len(rows))
     records = [_edge_record(row, sources, targets) for row in rows]
     await connection.copy_records_to_table(
         "edge",
@@ -80,8 +66,21 @@ async def write_map(
         unresolved=unresolved,
         rows=len(rows),
         seconds=time.monotonic() - started,
-        skipped=False,
     )
+
+
+async def _add_release(connection: Connection, edition: Edition[CodeMap], row_count: int) -> int:
+    release_id: int = await connection.fetchval(
+        _SQL["add_map_release"],
+        *edition.subject,
+        edition.label,
+        asyncpg.Range(edition.effective_from, None),
+        edition.publisher,
+        edition.source,
+        edition.sha256,
+        row_count,
+    )
+    return release_id
 
 
 def _edge_record(row: EdgeRow, sources: dict[str, int], targets: dict[str, int]) -> tuple[Any, ...]:
@@ -99,14 +98,14 @@ def _edge_record(row: EdgeRow, sources: dict[str, int], targets: dict[str, int])
 
 
 async def _named_codes(
-    connection: Connection, edition: MapEdition, rows: Sequence[EdgeRow]
+    connection: Connection, code_map: CodeMap, rows: Sequence[EdgeRow]
 ) -> tuple[dict[str, int], dict[str, int], int]:
     """Ids by value of the codes that rows name on either side, and how many are bare."""
     ids: dict[CodeSystemKey, dict[str, int]] = {}
     bare = 0
-    named = {edition.source_system: {row.source for row in rows}}
+    named = {code_map.source_system: {row.source for row in rows}}
     targets = {row.target for row in rows if row.target is not None}
-    named[edition.target_system] = targets | named.get(edition.target_system, set())
+    named[code_map.target_system] = targets | named.get(code_map.target_system, set())
     for system, values in named.items():
         stored = await connection.fetch(_SQL["identities"], system)
         bare += len(values - {row["value"] for row in stored if row["is_described"]})
@@ -118,13 +117,13 @@ async def _named_codes(
                 "code", columns=("system", "value"), records=records
             )
             ids[system] = await identities(connection, system)
-    return ids[edition.source_system], ids[edition.target_system], bare
+    return ids[code_map.source_system], ids[code_map.target_system], bare
 
 
-async def _close_map(connection: Connection, edition: MapEdition) -> set[tuple[Any, ...]]:
+async def _close_map(connection: Connection, edition: Edition[CodeMap]) -> set[tuple[Any, ...]]:
     """End the predecessor of a map's release; its rows."""
     predecessor = await connection.fetchval(
-        _SQL["close_map_release"], edition.kind, edition.effective_from
+        _SQL["close_map_release"], edition.subject.kind, edition.effective_from
     )
     if predecessor is None:
         return set()

@@ -8,6 +8,9 @@ Progress = Callable[[str, int, int], None]
 """Called with what is being loaded, how many rows are written, and how many there are; 0 of 0 while
 nobody knows."""
 
+SAME_BYTES = "loaded already"
+"""Why a release is skipped that was loaded before from the same bytes."""
+
 _STEP_ROWS = 5_000
 
 
@@ -16,7 +19,7 @@ class LoadReport:
     """What loading one release changed, compared with the one before it."""
 
     release: str
-    """System or kind of map, and label: `ICD10CM FY2026-APR`."""
+    """System, kind of map or kind of facts, and label: `ICD10CM FY2026-APR`."""
     added: int
     """Codes or rows that the release before did not have."""
     changed: int
@@ -26,15 +29,18 @@ class LoadReport:
     unresolved: int
     """Codes that the rows of a map name and no release has; kept as bare identities."""
     rows: int
-    """Codes or rows that the file holds."""
+    """Codes or rows that the release holds, loaded now or before; 0 for one left aside."""
     seconds: float
-    skipped: bool
-    """Whether these very bytes were loaded before, so that nothing was done."""
+    skipped_because: str | None = None
+    """Why nothing was done: the same bytes, or a release that stands in the way, are loaded
+    already. None when the release was loaded."""
 
     @classmethod
-    def skipping(cls, release: str, seconds: float) -> "LoadReport":
-        """The report of a release that is stored already."""
-        return cls(release, 0, 0, 0, 0, 0, seconds, skipped=True)
+    def skipping(
+        cls, release: str, seconds: float, because: str = SAME_BYTES, rows: int = 0
+    ) -> "LoadReport":
+        """The report of a release for which nothing was done; `rows` are those stored of it."""
+        return cls(release, 0, 0, 0, 0, rows, seconds, because)
 
 
 def told(

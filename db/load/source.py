@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 from schema.codes import CodeSystemKey
 from schema.errors import FileRefused
@@ -48,11 +49,27 @@ class SourceFile:
         yield from enumerate(lines, start=1)
 
 
-@dataclass(frozen=True)
-class Edition:
-    """A release of a code system and the files that hold it."""
+class CodeMap(NamedTuple):
+    """A set of relations between the codes of two systems, which may be one and the same."""
 
-    system: CodeSystemKey
+    kind: str
+    """Its name, for example `GEM_I10_I9`."""
+    role: Literal["CROSSWALK", "MODIFIER", "PAIR_EDIT"]
+    source_system: CodeSystemKey
+    target_system: CodeSystemKey
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+Subject = TypeVar("Subject", CodeSystemKey, CodeMap, str)
+
+
+@dataclass(frozen=True)
+class Edition(Generic[Subject]):
+    """A release of a code system, of a map, or of a kind of facts, and the files that hold it."""
+
+    subject: Subject
     label: str
     effective_from: date
     publisher: str
@@ -60,48 +77,17 @@ class Edition:
     """The package or folder, and the members inside."""
     files: tuple[SourceFile, ...]
     expected_rows: int | None = None
-    """Codes that the release is known to hold; None when nobody told."""
+    """Codes or rows that the release is known to hold; None when nobody told."""
 
     @cached_property
     def sha256(self) -> str:
         """SHA-256 of the files one after the other, hexadecimal."""
-        return sha256_of(self.files)
+        return hashlib.sha256(b"".join(file.content for file in self.files)).hexdigest()
 
     @property
     def name(self) -> str:
         """How reports call it."""
-        return f"{self.system} {self.label}"
-
-
-@dataclass(frozen=True)
-class MapEdition:
-    """A release of a map between two systems and the files that hold it."""
-
-    kind: str
-    role: str
-    label: str
-    source_system: CodeSystemKey
-    target_system: CodeSystemKey
-    effective_from: date
-    publisher: str
-    source: str
-    files: tuple[SourceFile, ...]
-    expected_rows: int | None = None
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the files one after the other, hexadecimal."""
-        return sha256_of(self.files)
-
-    @property
-    def name(self) -> str:
-        """How reports call it."""
-        return f"{self.kind} {self.label}"
-
-
-def sha256_of(files: tuple[SourceFile, ...]) -> str:
-    """SHA-256 of files one after the other, hexadecimal."""
-    return hashlib.sha256(b"".join(file.content for file in files)).hexdigest()
+        return f"{self.subject} {self.label}"
 
 
 def package_folder(package: str) -> Path:

@@ -1,37 +1,54 @@
 """What is stored already of the releases to load."""
 
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Literal, TypeAlias, TypeVar
 
 import asyncpg
 
-from db.load.source import Edition, MapEdition
+from db.load.report import Progress
+from db.load.source import Edition, Subject, refuse_wrong_count
 from db.queries import statements
 from schema.codes import CodeSystemKey
-from schema.errors import FileRefused
+from schema.errors import ReleaseStands
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Row = TypeVar("Row")
 
 _SQL = statements("load")
 
 
-async def is_stored(
-    connection: Connection, statement: str, subject: str, edition: Edition | MapEdition
-) -> bool:
-    """Whether these very bytes are loaded; refuses other bytes under a label that is taken."""
-    sha256 = await connection.fetchval(_SQL[statement], subject, edition.label)
-    if sha256 not in (None, edition.sha256):
-        reason = f"{edition.name} is loaded already, from other bytes (sha256 {sha256})"
-        raise FileRefused(edition.files[0].name, reason)
-    return sha256 is not None
+async def stored_rows(
+    connection: Connection,
+    table: Literal["code_release", "map_release", "fact_release"],
+    edition: Edition[Subject],
+) -> int | None:
+    """How many rows are stored of these very bytes; None when they are not loaded.
 
-
-async def refuse_earlier(
-    connection: Connection, statement: str, subject: str, edition: Edition | MapEdition
-) -> None:
-    later = await connection.fetchval(_SQL[statement], subject, edition.effective_from)
+    Raises ReleaseStands where a later release is, or other bytes under the same label.
+    """
+    subject = str(edition.subject)
+    stored = await connection.fetchrow(_SQL[table], subject, edition.label)
+    if stored and stored["sha256"] == edition.sha256:
+        row_count: int = stored["row_count"]
+        return row_count
+    if stored:
+        reason = f"{edition.name} is loaded already, from other bytes (sha256 {stored['sha256']})"
+        raise ReleaseStands(edition.files[0].name, reason, release=edition.name)
+    later = await connection.fetchval(_SQL[f"later_{table}s"], subject, edition.effective_from)
     if later is not None:
         reason = f"{later} is loaded already; releases are loaded in the order of their dates"
-        raise FileRefused(edition.files[0].name, reason)
+        raise ReleaseStands(edition.files[0].name, reason, release=edition.name)
+    return None
+
+
+def checked_rows(
+    progress: Progress, edition: Edition[Subject], read: Callable[[], list[Row]]
+) -> list[Row]:
+    """The rows of a release that is not stored; raises FileRefused when some are missing."""
+    progress(edition.name, 0, edition.expected_rows or 0)
+    rows = read()
+    refuse_wrong_count(edition.files[0], len(rows), edition.expected_rows)
+    return rows
 
 
 async def identities(connection: Connection, system: CodeSystemKey) -> dict[str, int]:

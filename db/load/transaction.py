@@ -1,14 +1,14 @@
 """One load, one transaction: a refused file leaves nothing behind, and loads never mix."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from db.load.report import LoadReport, Progress
 from db.load.stored import Connection
 from db.pool import one_connection
 from db.queries import statements
 
-Step = Callable[[Connection, Progress], Awaitable[LoadReport]]
-"""The load of one release, to be run inside a transaction."""
+Step = Callable[[Connection, Progress], Awaitable[LoadReport | Sequence[LoadReport]]]
+"""The load of one release, or of several that come together, to be run inside a transaction."""
 
 
 def quiet(_name: str, _done: int, _total: int) -> None:
@@ -16,22 +16,25 @@ def quiet(_name: str, _done: int, _total: int) -> None:
 
 
 async def load(url: str, steps: Iterable[Step], progress: Progress = quiet) -> list[LoadReport]:
-    """Run loads one after the other, each in a transaction of its own; their reports.
+    """Run loads one after the other, each in a transaction of its own; a report for each release.
 
     Another process that loads is waited for. Raises FileRefused or StoreUnavailable; the
     loads before the failed one stay.
     """
     async with one_connection(url) as connection:
-        reports = [await _load_one(connection, step, progress) for step in steps]
-        if not all(report.skipped for report in reports):
+        reports = [
+            report for step in steps for report in await _load_one(connection, step, progress)
+        ]
+        if not all(report.skipped_because for report in reports):
             # Plans of the next second should know the new sizes; autovacuum comes a minute later.
             await connection.execute("ANALYZE code, code_version, code_note, edge")
         return reports
 
 
-async def _load_one(connection: Connection, step: Step, progress: Progress) -> LoadReport:
+async def _load_one(connection: Connection, step: Step, progress: Progress) -> Sequence[LoadReport]:
     async with connection.transaction():
         # A role may have a limit that is meant for readers.
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute(statements("load")["hold_loading"])
-        return await step(connection, progress)
+        done = await step(connection, progress)
+    return [done] if isinstance(done, LoadReport) else done

@@ -13,9 +13,10 @@ import asyncpg
 
 from db.load.report import LoadReport, Progress, told
 from db.load.rows import CodeRow, NoteRow, search_text
-from db.load.source import Edition, refuse_wrong_count
-from db.load.stored import Connection, identities, is_stored, refuse_earlier
+from db.load.source import Edition
+from db.load.stored import Connection, checked_rows, identities, stored_rows
 from db.queries import statements
+from schema.codes import CodeSystemKey
 from schema.errors import FileRefused
 from schema.pages import NoteKind
 
@@ -34,7 +35,10 @@ class _Saying(NamedTuple):
 
 
 async def write_codes(
-    connection: Connection, progress: Progress, edition: Edition, read: Callable[[], list[CodeRow]]
+    connection: Connection,
+    progress: Progress,
+    edition: Edition[CodeSystemKey],
+    read: Callable[[], list[CodeRow]],
 ) -> LoadReport:
     """Store a release of a code system, unless these bytes are stored; raises FileRefused.
 
@@ -42,24 +46,12 @@ async def write_codes(
     day of the release, and what the release no longer has ends the day before.
     """
     started = time.monotonic()
-    if await is_stored(connection, "code_release", edition.system, edition):
-        return LoadReport.skipping(edition.name, time.monotonic() - started)
-    await refuse_earlier(connection, "later_releases", edition.system, edition)
-    progress(edition.name, 0, edition.expected_rows or 0)
-    rows = read()
-    refuse_wrong_count(edition.files[0], len(rows), edition.expected_rows)
+    stored = await stored_rows(connection, "code_release", edition)
+    if stored is not None:
+        return LoadReport.skipping(edition.name, time.monotonic() - started, rows=stored)
+    rows = checked_rows(progress, edition, read)
     valid = await _validity(connection, edition)
-    await connection.execute(_SQL["close_code_release"], edition.system, edition.effective_from)
-    release_id = await connection.fetchval(
-        _SQL["add_code_release"],
-        edition.system,
-        edition.label,
-        valid,
-        edition.publisher,
-        edition.source,
-        edition.sha256,
-        len(rows),
-    )
+    release_id = await _succeed(connection, edition, valid, len(rows))
     added, changed, removed = await _Difference(connection, edition, rows, release_id, valid).store(
         progress
     )
@@ -71,8 +63,28 @@ async def write_codes(
         unresolved=0,
         rows=len(rows),
         seconds=time.monotonic() - started,
-        skipped=False,
     )
+
+
+async def _succeed(
+    connection: Connection,
+    edition: Edition[CodeSystemKey],
+    valid: "asyncpg.Range[date]",
+    code_count: int,
+) -> int:
+    """End the open release of the system and store its successor; the successor's id."""
+    await connection.execute(_SQL["close_code_release"], edition.subject, edition.effective_from)
+    release_id: int = await connection.fetchval(
+        _SQL["add_code_release"],
+        edition.subject,
+        edition.label,
+        valid,
+        edition.publisher,
+        edition.source,
+        edition.sha256,
+        code_count,
+    )
+    return release_id
 
 
 class _Difference:
@@ -81,7 +93,7 @@ class _Difference:
     def __init__(
         self,
         connection: Connection,
-        edition: Edition,
+        edition: Edition[CodeSystemKey],
         rows: Sequence[CodeRow],
         release_id: int,
         valid: "asyncpg.Range[date]",
@@ -113,7 +125,7 @@ class _Difference:
 
     async def _place_codes(self) -> dict[str, int]:
         """Give every code an identity and its place in the order; ids by value."""
-        system = self._edition.system
+        system = self._edition.subject
         stored = await self._connection.fetch(_SQL["identities"], system)
         places = {row["value"]: row["seq"] for row in stored}
         fresh = [
@@ -135,11 +147,11 @@ class _Difference:
         return ids
 
     async def _old_sayings(self) -> dict[int, _Saying]:
-        rows = await self._connection.fetch(_SQL["open_versions"], self._edition.system)
+        rows = await self._connection.fetch(_SQL["open_versions"], self._edition.subject)
         return {row[0]: _Saying(*row[1:]) for row in rows}
 
     async def _old_notes(self) -> dict[int, tuple[NoteRow, ...]]:
-        rows = await self._connection.fetch(_SQL["open_notes"], self._edition.system)
+        rows = await self._connection.fetch(_SQL["open_notes"], self._edition.subject)
         notes: defaultdict[int, list[NoteRow]] = defaultdict(list)
         for code_id, kind, text in rows:
             notes[code_id].append(NoteRow(NoteKind(kind), text))
@@ -180,10 +192,12 @@ def _saying(row: CodeRow, ids: dict[str, int]) -> _Saying:
     return _Saying(row.kind, row.title, row.is_billable, row.short_title, parent_id, row.depth)
 
 
-async def _validity(connection: Connection, edition: Edition) -> "asyncpg.Range[date]":
+async def _validity(
+    connection: Connection, edition: Edition[CodeSystemKey]
+) -> "asyncpg.Range[date]":
     """From the first day of a release, open-ended unless its system is closed."""
-    closed_on = await connection.fetchval(_SQL["system_closes_on"], edition.system)
+    closed_on = await connection.fetchval(_SQL["system_closes_on"], edition.subject)
     if closed_on is not None and closed_on < edition.effective_from:
-        reason = f"{edition.system} ended on {closed_on}, before {edition.effective_from}"
+        reason = f"{edition.subject} ended on {closed_on}, before {edition.effective_from}"
         raise FileRefused(edition.files[0].name, reason)
     return asyncpg.Range(edition.effective_from, closed_on and closed_on + timedelta(days=1))

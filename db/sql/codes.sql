@@ -14,33 +14,25 @@ ORDER BY s.position;
 
 -- name: codes_by_ref
 -- What each reference may mean, in the order asked, then in system order; a reference that no code
--- answers to gives one row without an id.
+-- answers to gives one row without an id, which says why in the columns of `absence_on`.
 -- $1 systems, null for any; $2 stored values, as many; $3 the day asked about.
 WITH release AS MATERIALIZED (SELECT r.id, r.body FROM releases_on($3::date) r)
 SELECT
     a.ordinal::integer AS ordinal,
-    EXISTS (
-        SELECT FROM code_release r WHERE r.system = a.system AND lower(r.valid) <= $3::date
-    ) AS is_asked_system_loaded,
+    n.is_asked_system_loaded, n.newest_release, n.is_beginning,
     f.id, f.system, f.value, f.seq, f.starts, f.ends_before, f.kind, f.parent_id, f.is_billable,
     f.title, f.short_title, f.is_system_loaded, r.body AS release
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (system, value, ordinal)
 LEFT JOIN code c ON c.value = a.value AND (a.system IS NULL OR c.system = a.system)
 LEFT JOIN LATERAL code_on(c.id, $3::date) f ON true
+LEFT JOIN LATERAL (
+    SELECT n.is_system_loaded AS is_asked_system_loaded, n.newest_release, n.is_beginning
+    FROM absence_on(a.system, a.value, $3::date) n
+    WHERE f.id IS NULL
+) n ON true
 LEFT JOIN code_system s ON s.key = f.system
 LEFT JOIN release r ON r.id = f.release_id
 ORDER BY a.ordinal, s.position;
-
--- name: codes_by_id
--- The facts of codes, in no order.
--- $1 ids; $2 the day asked about.
-WITH release AS MATERIALIZED (SELECT r.id, r.body FROM releases_on($2::date) r)
-SELECT
-    f.id, f.system, f.value, f.seq, f.starts, f.ends_before, f.kind, f.parent_id, f.is_billable,
-    f.title, f.short_title, f.is_system_loaded, r.body AS release
-FROM unnest($1::integer[]) AS a (id)
-CROSS JOIN LATERAL code_on(a.id, $2::date) f
-LEFT JOIN release r ON r.id = f.release_id;
 
 -- name: is_anything_loaded
 -- One row: whether the catalogue holds a release of any code system.

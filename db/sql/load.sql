@@ -3,11 +3,13 @@
 SELECT pg_advisory_xact_lock(hashtext('codestile load'));
 
 -- name: code_release
--- The release with this label, if it is loaded: its sha256.
+-- The release with this label, if it is loaded: its sha256 and how many codes it has.
 -- $1 system; $2 label.
-SELECT r.sha256 FROM code_release r WHERE r.system = $1::text AND r.label = $2::text;
+SELECT r.sha256, r.code_count AS row_count
+FROM code_release r
+WHERE r.system = $1::text AND r.label = $2::text;
 
--- name: later_releases
+-- name: later_code_releases
 -- Labels of releases that begin on the day or after it, or that ended for good after it; newest
 -- first.
 -- $1 system; $2 the first day of the release to load.
@@ -83,9 +85,9 @@ FROM unnest($1::integer[], $2::integer[]) AS p (id, seq)
 WHERE code.id = p.id;
 
 -- name: map_release
--- The release of a map with this label, if it is loaded: its sha256.
+-- The release of a map with this label, if it is loaded: its sha256 and how many rows it has.
 -- $1 kind; $2 label.
-SELECT m.sha256 FROM map_release m WHERE m.kind = $1::text AND m.label = $2::text;
+SELECT m.sha256, m.row_count FROM map_release m WHERE m.kind = $1::text AND m.label = $2::text;
 
 -- name: later_map_releases
 -- Labels of releases of a map that begin on the day or after it; newest first.
@@ -104,10 +106,10 @@ RETURNING id;
 
 -- name: add_map_release
 -- Stores a release of a map; its id.
--- $1 kind; $2 role; $3 label; $4 source system; $5 target system; $6 valid; $7 publisher;
+-- $1 kind; $2 role; $3 source system; $4 target system; $5 label; $6 valid; $7 publisher;
 -- $8 source; $9 sha256; $10 rows in it.
 INSERT INTO map_release
-    (kind, role, label, source_system, target_system, valid, publisher, source, sha256, row_count)
+    (kind, role, source_system, target_system, label, valid, publisher, source, sha256, row_count)
 VALUES (
     $1::text, $2::text, $3::text, $4::text, $5::text, $6::daterange, $7::text, $8::text, $9::text,
     $10::integer
@@ -124,15 +126,32 @@ FROM edge e
 WHERE e.map_release_id = $1::integer;
 
 -- name: fact_release
--- The release of facts with this label, if it is loaded: its sha256.
+-- The release of facts with this label, if it is loaded: its sha256 and how many values it has.
 -- $1 kind; $2 label.
-SELECT f.sha256 FROM fact_release f WHERE f.kind = $1::text AND f.label = $2::text;
+SELECT f.sha256, f.row_count FROM fact_release f WHERE f.kind = $1::text AND f.label = $2::text;
+
+-- name: later_fact_releases
+-- Labels of releases of facts that begin on the day or after it; newest first.
+-- $1 kind; $2 the first day of the release to load.
+SELECT f.label
+FROM fact_release f
+WHERE f.kind = $1::text AND lower(f.valid) >= $2::date
+ORDER BY lower(f.valid) DESC;
+
+-- name: close_fact_release
+-- Ends the open release of facts the day before its successor begins.
+-- $1 kind; $2 the successor's first day.
+UPDATE fact_release SET valid = daterange(lower(valid), $2::date)
+WHERE kind = $1::text AND upper_inf(valid);
 
 -- name: add_fact_release
 -- Stores a release of facts; its id.
--- $1 kind; $2 label; $3 system; $4 valid; $5 source; $6 sha256.
-INSERT INTO fact_release (kind, label, system, valid, source, sha256)
-VALUES ($1::text, $2::text, $3::text, $4::daterange, $5::text, $6::text)
+-- $1 kind; $2 label; $3 system; $4 the sections of a page that it fills; $5 valid; $6 source;
+-- $7 sha256; $8 values in it.
+INSERT INTO fact_release (kind, label, system, sections, valid, source, sha256, row_count)
+VALUES (
+    $1::text, $2::text, $3::text, $4::text[], $5::daterange, $6::text, $7::text, $8::integer
+)
 RETURNING id;
 
 -- name: write_texts

@@ -1,7 +1,8 @@
 -- name: pages_by_ref
 -- What each reference may mean, as `codes_by_ref` of codes.sql gives it; where that is one code that
--- a release describes, its page as JSON: notes, texts, modifiers, edits, facts, history, maps, the
--- facts of every code these name, and all releases.
+-- a release describes, its page as JSON: notes, texts, modifiers, edits, unit limits, payment,
+-- history, maps, the releases that fill sections of its system, the facts of every code these name,
+-- and all releases.
 -- $1 systems, null for any; $2 stored values, as many; $3 the day asked about; $4 most rows of each
 -- translation.
 WITH release AS MATERIALIZED (SELECT r.id, r.body FROM releases_on($3::date) r),
@@ -12,7 +13,7 @@ map AS MATERIALIZED (
 ),
 meant AS (
     SELECT
-        a.ordinal, a.system AS asked_system,
+        a.ordinal, a.system AS asked_system, a.value AS asked_value,
         f.id, f.system, f.value, f.seq, f.starts, f.ends_before, f.kind, f.parent_id,
         f.is_billable, f.title, f.short_title, f.is_system_loaded, f.release_id,
         count(*) FILTER (WHERE f.is_system_loaded OR f.starts IS NULL)
@@ -24,14 +25,18 @@ meant AS (
 )
 SELECT
     a.ordinal::integer AS ordinal,
-    EXISTS (
-        SELECT FROM code_release r WHERE r.system = a.asked_system AND lower(r.valid) <= $3::date
-    ) AS is_asked_system_loaded,
+    n.is_asked_system_loaded, n.newest_release, n.is_beginning,
     a.id, a.system, a.value, a.seq, a.starts, a.ends_before, a.kind, a.parent_id, a.is_billable,
     a.title, a.short_title, a.is_system_loaded, r.body AS release,
-    p.notes, p.texts, p.modifiers, p.edits, p.facts, p.history, p.maps, p.codes,
+    p.notes, p.texts, p.modifiers, p.edits, p.unit_limits, p.payment, p.history, p.maps, p.sources,
+    p.codes,
     CASE WHEN a.has_page THEN (SELECT jsonb_agg(r.body) FROM release r) END AS releases
 FROM meant a
+LEFT JOIN LATERAL (
+    SELECT n.is_system_loaded AS is_asked_system_loaded, n.newest_release, n.is_beginning
+    FROM absence_on(a.asked_system, a.asked_value, $3::date) n
+    WHERE a.id IS NULL
+) n ON true
 LEFT JOIN code_system s ON s.key = a.system
 LEFT JOIN release r ON r.id = a.release_id
 LEFT JOIN LATERAL (
@@ -97,11 +102,17 @@ LEFT JOIN LATERAL (
         (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.id) FROM translation t) AS maps,
         (SELECT jsonb_agg(
              jsonb_build_object(
-                 'kind', f.kind, 'name', f.name, 'value', f.value, 'source', r.source
-             ) ORDER BY f.ordinal)
-         FROM code_fact f
+                 'units_per_day', u.units_per_day, 'setting', u.setting, 'rationale', u.rationale
+             ) ORDER BY u.setting NULLS FIRST, u.fact_release_id)
+         FROM unit_limit u
+         JOIN fact_release r ON r.id = u.fact_release_id
+         WHERE u.code_id = a.id AND r.valid @> $3::date) AS unit_limits,
+        (SELECT jsonb_agg(
+             jsonb_build_object('name', f.name, 'value', f.value, 'source', r.source)
+             ORDER BY f.fact_release_id, f.ordinal)
+         FROM payment_fact f
          JOIN fact_release r ON r.id = f.fact_release_id
-         WHERE f.code_id = a.id AND r.valid @> $3::date) AS facts,
+         WHERE f.code_id = a.id AND r.valid @> $3::date) AS payment,
         (SELECT jsonb_agg(
              jsonb_build_object('kind', t.section, 'markdown', t.markdown, 'copyright', t.copyright)
          )
@@ -121,6 +132,24 @@ LEFT JOIN LATERAL (
          FROM code_version v
          JOIN code_release r ON r.id = v.release_id
          WHERE v.code_id = a.id) AS history,
+        (SELECT jsonb_agg(
+             jsonb_build_object(
+                 'kind', o.section, 'label', o.label, 'effective_from', lower(o.valid),
+                 'effective_to', upper(o.valid) - 1
+             ) ORDER BY o.section, lower(o.valid), o.label)
+         FROM (
+             SELECT
+                 CASE m.role WHEN 'MODIFIER' THEN 'MODIFIERS' ELSE 'CODE_EDITS' END AS section,
+                 m.label, m.valid
+             FROM map_release m
+             WHERE (m.role = 'MODIFIER' AND m.source_system = a.system)
+                OR (m.role = 'PAIR_EDIT' AND a.system IN (m.source_system, m.target_system))
+             UNION
+             SELECT filled.section, f.label, f.valid
+             FROM fact_release f
+             CROSS JOIN unnest(f.sections) AS filled (section)
+             WHERE f.system = a.system
+         ) o) AS sources,
         (SELECT jsonb_agg(to_jsonb(f))
          FROM named n CROSS JOIN LATERAL code_on(n.id, $3::date) f) AS codes
 ) p ON a.has_page

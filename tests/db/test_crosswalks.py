@@ -1,23 +1,29 @@
 """Crosswalks: every row of the official maps, and the cases that trip readers of them."""
 
 import csv
+import json
 from collections import defaultdict
 from datetime import date
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from db.codes import codes_by_ref
 from db.crosswalks import translations
 from db.load.source import package_folder
 from db.pool import Database
-from schema.codes import CodeKey, CodeSystemKey
+from db.queries import statements
+from schema.codes import Code, CodeKey, CodeSystemKey
 from schema.crosswalks import (
     Crosswalk,
     Relationship,
+    RowCounts,
     Translation,
     TranslationDirection,
     TranslationStatus,
+    verdict,
 )
 
 TODAY = date(2026, 11, 23)
@@ -76,7 +82,11 @@ async def test_every_row_of_the_file_is_read_back(
         for (found,) in await translations(catalogue, keys, [target], FORWARD, TODAY, 1000):
             assert found.total_count == len(found.crosswalks)
             read += [
-                (found.requested, row.target.key.value if row.target else "NoDx", flags_of(row))
+                (
+                    row.source.key.value,
+                    row.target.key.value if row.target else "NoDx",
+                    flags_of(row),
+                )
                 for row in found.crosswalks
             ]
 
@@ -96,8 +106,8 @@ async def test_reading_backwards_finds_every_source_of_a_target(
     keys = [CodeKey(target, value) for value in some]
     found = await translations(catalogue, keys, [source], REVERSE, TODAY, 10_000)
 
-    read = {one.requested: {row.source.key.value for row in one.crosswalks} for (one,) in found}
-    assert read == some
+    read = [{row.source.key.value for row in one.crosswalks} for (one,) in found]
+    assert read == list(some.values())
 
 
 async def test_a_pair_that_translates_only_to_each_other_is_equivalent(
@@ -166,6 +176,69 @@ async def test_a_wide_fan_out_is_read_page_by_page(catalogue: Database) -> None:
     assert seen == sorted(seen, key=lambda printed: printed.replace(".", ""))
 
 
+async def test_statuses_and_counts_are_told_without_a_single_row(catalogue: Database) -> None:
+    values = ["K831", "I25111", "T422X1A", "R402130", "U071", "QQQ"]
+    keys = [CodeKey(ICD10CM, value) for value in values]
+
+    counted = await translations(catalogue, keys, [ICD9CM_DX], FORWARD, TODAY, first=0)
+
+    listed = await translations(catalogue, keys, [ICD9CM_DX], FORWARD, TODAY, first=50)
+    assert [(one.requested, one.status, one.total_count) for (one,) in counted] == [
+        ("K83.1", TranslationStatus.EQUIVALENT, 1),
+        ("I25.111", TranslationStatus.COMBINATION, 2),
+        ("T42.2X1A", TranslationStatus.COMBINATION, 4),
+        ("R40.2130", TranslationStatus.NO_MAP, 1),
+        ("U07.1", TranslationStatus.UNKNOWN_CODE, 0),
+        ("QQQ", TranslationStatus.UNKNOWN_CODE, 0),
+    ]
+    assert {one.crosswalks for (one,) in counted} == {()}
+    assert [
+        [one.model_copy(update={"crosswalks": ()}) for one in ones] for ones in listed
+    ] == counted
+
+
+async def test_counting_the_rows_of_a_hundred_wide_sources_reads_no_code_at_their_other_end(
+    catalogue: Database,
+) -> None:
+    rows = await catalogue.fetch(
+        "SELECT c.value FROM code c JOIN edge e ON e.source_id = c.id"
+        " WHERE c.system = 'ICD9CM_DX' GROUP BY c.id ORDER BY count(*) DESC LIMIT 100"
+    )
+    arguments = [["ICD9CM_DX"] * 100, [row["value"] for row in rows], None, False, TODAY]
+    statement = f"EXPLAIN (ANALYZE, FORMAT JSON) {statements('crosswalks')['translations']}"
+
+    async def looked_up(first: int) -> float:
+        plan = await catalogue.fetch_one(statement, *arguments, first, 0)
+        assert plan is not None
+        return _codes_read(json.loads(plan[0])[0]["Plan"], alias="o")
+
+    assert await looked_up(0) == 0
+    assert await looked_up(20) == 3_565
+
+
+def _codes_read(plan: dict[str, Any], alias: str) -> float:
+    """Rows of the table `code` that a plan has read under an alias."""
+    is_wanted = (plan.get("Relation Name"), plan.get("Alias")) == ("code", alias)
+    own = plan["Actual Rows"] * plan["Actual Loops"] if is_wanted else 0
+    return own + sum(_codes_read(below, alias) for below in plan.get("Plans", []))
+
+
+@pytest.mark.parametrize(
+    ("total", "rows"), [(1, "the other targets of 1 row."), (2, "the other targets of 2 rows.")]
+)
+async def test_a_combination_read_backwards_counts_its_rows_in_plain_english(
+    catalogue: Database, total: int, rows: str
+) -> None:
+    (angina,) = await codes_by_ref(catalogue, [(ICD9CM_DX, "4139")], TODAY)
+    assert isinstance(angina, Code)
+    counts = RowCounts(total=total, combination=total, no_map=0, equivalent=0)
+
+    assert verdict(angina, "GEM-FY2013", counts, REVERSE) == (
+        TranslationStatus.COMBINATION,
+        f"GEM-FY2013 uses 413.9 only together with {rows}",
+    )
+
+
 async def test_a_code_newer_than_the_map_is_not_named_by_it(catalogue: Database) -> None:
     covid = await translated(catalogue, ICD10CM, "U071")
 
@@ -180,8 +253,64 @@ async def test_an_unknown_source_does_not_fail_the_others(catalogue: Database) -
     (unknown,), (known,) = await translations(catalogue, sources, None, FORWARD, TODAY, 10)
 
     assert (unknown.status, unknown.source) == (TranslationStatus.UNKNOWN_CODE, None)
-    assert unknown.reason == "ICD10CM has no code QQQ."
+    assert unknown.reason == "ICD-10-CM has no code QQQ."
     assert known.status is TranslationStatus.EQUIVALENT
+
+
+async def test_an_unknown_code_is_told_from_one_that_the_map_does_not_name(
+    catalogue: Database,
+) -> None:
+    sources = [CodeKey(ICD10CM, "99999"), CodeKey(ICD10CM, "U071"), CodeKey(ICD10CM, "J45")]
+
+    found = await translations(catalogue, sources, None, FORWARD, TODAY, 10)
+
+    assert [(one.requested, one.status, one.reason) for (one,) in found] == [
+        ("999.99", TranslationStatus.UNKNOWN_CODE, "ICD-10-CM has no code 999.99."),
+        ("U07.1", TranslationStatus.UNKNOWN_CODE, "GEM-FY2013 does not name U07.1 as a source."),
+        (
+            "J45",
+            TranslationStatus.UNKNOWN_CODE,
+            "J45 is a header; GEM-FY2013 names complete codes.",
+        ),
+    ]
+
+
+async def test_the_invented_map_answers_for_a_real_code_only_with_a_row_or_when_asked(
+    catalogue: Database,
+) -> None:
+    async def kinds(value: str, to: list[CodeSystemKey] | None) -> list[str | None]:
+        (found,) = await translations(
+            catalogue, [CodeKey(ICD10CM, value)], to, REVERSE, TODAY, first=9
+        )
+        return [one.map_release and one.map_release.kind for one in found]
+
+    assert await kinds("K831", None) == ["GEM_I9_I10"]
+    assert await kinds("QQQ", None) == ["GEM_I9_I10"]
+    assert await kinds("R262", None) == ["GEM_I9_I10", "DEMO_ICD10CM"]
+    assert await kinds("K831", [CodeSystemKey.DEMO]) == ["DEMO_ICD10CM"]
+    assert await kinds("K831", [ICD9CM_DX, CodeSystemKey.DEMO]) == ["GEM_I9_I10", "DEMO_ICD10CM"]
+
+
+@pytest.mark.parametrize(
+    ("on", "expected"),
+    [
+        (date(2013, 9, 30), None),
+        (date(2013, 10, 1), "GEM-FY2014, in force since 2013-10-01"),
+        (date(2016, 10, 1), "GEM-FY2017, in force since 2016-10-01"),
+        (date(2017, 10, 1), "GEM-FY2018, in force since 2017-10-01"),
+    ],
+)
+async def test_staleness_of_a_map_on_a_past_day_names_the_edition_of_that_day(
+    catalogue: Database, on: date, expected: str | None
+) -> None:
+    ((found,),) = await translations(
+        catalogue, [CodeKey(ICD9CM_DX, "5762")], None, FORWARD, on, first=0
+    )
+
+    assert found.map_release is not None
+    assert found.map_release.stale_reason == (
+        expected and f"{expected}, is not loaded; this is GEM-FY2013."
+    )
 
 
 @pytest.mark.parametrize(
@@ -192,21 +321,21 @@ async def test_an_unknown_source_does_not_fail_the_others(catalogue: Database) -
             "0016070",
             None,
             TODAY,
-            "No map from ICD10PCS in force on 2026-11-23 is loaded.",
+            "No map from ICD-10-PCS in force on 2026-11-23 is loaded.",
         ),
         (
             ICD10CM,
             "I10",
             [CodeSystemKey.HCC],
             TODAY,
-            "No map from ICD10CM to HCC in force on 2026-11-23 is loaded.",
+            "No map from ICD-10-CM to HCC in force on 2026-11-23 is loaded.",
         ),
         (
             ICD9CM_DX,
             "4019",
             None,
             date(2012, 9, 30),
-            "No map from ICD9CM_DX in force on 2012-09-30 is loaded.",
+            "No map from ICD-9-CM in force on 2012-09-30 is loaded.",
         ),
     ],
 )

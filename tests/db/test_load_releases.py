@@ -12,7 +12,7 @@ from db.load import LoadReport, gem, icd9, icd10cm_tabular, icd10pcs
 from db.load.default import default_steps
 from db.load.map_writer import write_map
 from db.load.rows import CodeRow, EdgeRow, NoteRow
-from db.load.source import Edition, MapEdition, SourceFile, package_folder
+from db.load.source import CodeMap, Edition, SourceFile, package_folder
 from db.load.transaction import load
 from db.load.writer import write_codes
 from db.pages import pages_by_ref
@@ -34,17 +34,17 @@ def leaf(value: str, title: str, parent: str | None = None) -> CodeRow:
     return CodeRow(value, CodeKind.CODE, title, True, None, parent, 1 if parent else 0)
 
 
-def edition(label: str, starts: date, content: bytes = b"") -> Edition:
+def edition(label: str, starts: date, content: bytes = b"") -> Edition[CodeSystemKey]:
     file = SourceFile(f"{label}.txt", content or label.encode())
     return Edition(HCPCS, label, starts, "nobody", "generated", (file,))
 
 
-async def load_rows(url: str, wanted: Edition, rows: list[CodeRow]) -> LoadReport:
+async def load_rows(url: str, wanted: Edition[CodeSystemKey], rows: list[CodeRow]) -> LoadReport:
     (report,) = await load(url, [partial(write_codes, edition=wanted, read=lambda: rows)])
     return report
 
 
-async def load_edges(url: str, wanted: MapEdition, rows: list[EdgeRow]) -> LoadReport:
+async def load_edges(url: str, wanted: Edition[CodeMap], rows: list[EdgeRow]) -> LoadReport:
     (report,) = await load(url, [partial(write_map, edition=wanted, read=lambda: rows)])
     return report
 
@@ -210,13 +210,10 @@ async def test_a_successor_of_a_map_reports_its_difference(database_url: str) ->
     assert (report.added, report.removed, report.rows) == (1, 0, 2)
 
 
-def a_map(label: str, starts: date = date(2024, 1, 1)) -> MapEdition:
-    return MapEdition(
-        kind="GENERATED",
-        role="CROSSWALK",
+def a_map(label: str, starts: date = date(2024, 1, 1)) -> Edition[CodeMap]:
+    return Edition(
+        subject=CodeMap("GENERATED", "CROSSWALK", HCPCS, CodeSystemKey.HCC),
         label=label,
-        source_system=HCPCS,
-        target_system=CodeSystemKey.HCC,
         effective_from=starts,
         publisher="nobody",
         source="generated",

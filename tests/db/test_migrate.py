@@ -6,7 +6,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from db.migrate import migrate, migrations, pending
+from db.migrate import migrate, migrations
 from schema.errors import MigrationRefused, StoreUnavailable
 
 UP = "-- migrate:up\n{}\n-- migrate:down\n"
@@ -49,18 +49,6 @@ async def test_pending_migrations_are_applied_once_in_order(
     assert await migrate(bare_database_url, folder) == []
     assert await versions(bare_database_url) == ["0001", "0002", "0003"]
     assert await rows(bare_database_url, "SELECT step FROM steps") == [("first",), ("second",)]
-
-
-async def test_looking_at_what_is_pending_changes_nothing(
-    bare_database_url: str, folder: Path
-) -> None:
-    tables = "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
-
-    assert await pending(bare_database_url, folder) == ["0001_steps.sql", "0002_first.sql"]
-
-    assert await rows(bare_database_url, tables) == []
-    await migrate(bare_database_url, folder)
-    assert await pending(bare_database_url, folder) == []
 
 
 async def test_four_runners_at_once_apply_each_migration_exactly_once(
@@ -107,9 +95,8 @@ async def test_edited_migration_is_refused(bare_database_url: str, folder: Path)
     write(folder, "0002_first.sql", "INSERT INTO steps VALUES ('another');")
     write(folder, "0003_second.sql", "INSERT INTO steps VALUES ('second');")
 
-    for act in (migrate, pending):
-        with pytest.raises(MigrationRefused, match=r"0002_first\.sql was edited"):
-            await act(bare_database_url, folder)
+    with pytest.raises(MigrationRefused, match=r"0002_first\.sql was edited"):
+        await migrate(bare_database_url, folder)
 
     assert await rows(bare_database_url, "SELECT step FROM steps") == [("first",)]
 
@@ -167,7 +154,6 @@ async def test_what_dbmate_applied_is_taken_over_and_guarded(
     await rows(bare_database_url, "CREATE TABLE steps (step text)")
     await rows(bare_database_url, "INSERT INTO schema_migrations VALUES ('0001')")
 
-    assert await pending(bare_database_url, folder) == ["0002_first.sql"]
     assert await migrate(bare_database_url, folder) == ["0002_first.sql"]
 
     write(folder, "0001_steps.sql", "CREATE TABLE steps (step text, edited text);")
@@ -205,7 +191,7 @@ async def test_our_own_migrations_bring_an_empty_database_to_the_newest(
 
     assert await migrate(bare_database_url) == names
 
-    assert await pending(bare_database_url) == []
+    assert await migrate(bare_database_url) == []
 
 
 async def test_absent_server_is_unavailable(tmp_path: Path) -> None:

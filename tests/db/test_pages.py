@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 
+import asyncpg
 import pytest
 
 from db.codes import CodeRef, codes_by_ref
@@ -11,8 +12,16 @@ from db.pages import pages_by_ref
 from db.pool import Database
 from schema.codes import Code, CodeMissing, CodeSystemKey, MissingReason
 from schema.crosswalks import TranslationStatus
-from schema.pages import NoteKind, Page, SectionKind
-from schema.sections import empty_reason, section_item_count
+from schema.pages import (
+    EmptyState,
+    ModifierIndicator,
+    Note,
+    NoteKind,
+    Page,
+    SectionKind,
+    UnitLimit,
+)
+from schema.sections import emptiness, section_item_count
 
 TODAY = date(2026, 11, 23)
 ICD10CM, DEMO = CodeSystemKey.ICD10CM, CodeSystemKey.DEMO
@@ -33,13 +42,17 @@ def notes(of: Page, kind: NoteKind) -> list[tuple[str, str | None]]:
     ]
 
 
+def _giver(note: Note) -> str | None:
+    return note.inherited_from.display if note.inherited_from else None
+
+
 async def test_the_demo_page_fills_every_section(catalogue: Database) -> None:
     stile = await page(catalogue, DEMO, "DM-4120")
 
     assert {kind: section_item_count(kind, stile) for kind in SectionKind} == {
-        SectionKind.OFFICIAL_DESCRIPTION: 1,
-        SectionKind.COMMON_LANGUAGE: 1,
-        SectionKind.GUIDELINES: 11,
+        SectionKind.OFFICIAL_DESCRIPTION: None,
+        SectionKind.COMMON_LANGUAGE: None,
+        SectionKind.GUIDELINES: 10,
         SectionKind.MODIFIERS: 3,
         SectionKind.CROSSWALKS: 3,
         SectionKind.CODE_EDITS: 3,
@@ -71,11 +84,18 @@ async def test_the_demo_page_tells_modifiers_edits_units_and_fees(catalogue: Dat
     assert [use.modifier.key.value for use in stile.modifiers] == ["DM-M1", "DM-M2", "DM-M3"]
     assert stile.modifiers[1].guidance == "Rare; say what undid the work."
     assert [
-        (edit.column_one.display, edit.column_two.display, edit.is_modifier_allowed)
-        for edit in stile.edits
-    ] == [("DM-4120", "DM-4110", True), ("DM-4120", "DM-4111", True)]
+        (edit.column_one.display, edit.column_two.display, edit.modifier) for edit in stile.edits
+    ] == [
+        ("DM-4120", "DM-4110", ModifierIndicator.ALLOWED),
+        ("DM-4120", "DM-4111", ModifierIndicator.ALLOWED),
+    ]
+    assert stile.edits[0].rationale == (
+        "Resetting the bottom step is part of levelling the landing."
+    )
     assert stile.edits[0].effective_from == date(2026, 1, 1)
-    assert stile.units_per_day == 2
+    assert stile.unit_limits == (
+        UnitLimit(units_per_day=2, setting=None, rationale="A wall has two sides."),
+    )
     assert [(fact.name, fact.value) for fact in stile.payment][:4] == [
         ("Work units", "1.20"),
         ("Material units", "0.85"),
@@ -90,7 +110,32 @@ async def test_an_edit_is_told_on_the_pages_of_both_codes(catalogue: Database) -
 
     (edit,) = denied.edits
     assert (edit.column_one.display, edit.column_two.display) == ("DM-4211", "DM-4210")
-    assert edit.is_modifier_allowed is False
+    assert edit.modifier is ModifierIndicator.NOT_ALLOWED
+
+
+async def test_limits_of_units_are_told_by_setting(catalogue: Database) -> None:
+    escort = await page(catalogue, DEMO, "DM-5110")
+
+    assert escort.unit_limits == (
+        UnitLimit(
+            units_per_day=4,
+            setting="Private path",
+            rationale="Owners admit few walkers a day.",
+        ),
+        UnitLimit(units_per_day=10, setting="Public path", rationale=None),
+    )
+
+
+async def test_a_limit_for_every_setting_is_given_once(
+    database: Database, database_url: str
+) -> None:
+    await load(database_url, [write_demo])
+
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await database.fetch(
+            "INSERT INTO unit_limit (fact_release_id, code_id, units_per_day)"
+            " SELECT fact_release_id, code_id, 99 FROM unit_limit WHERE setting IS NULL"
+        )
 
 
 async def test_history_tells_each_change_newest_first(catalogue: Database) -> None:
@@ -120,8 +165,141 @@ async def test_a_page_holds_what_was_in_force_on_the_day(catalogue: Database) ->
 
     assert before.code.title == "Stile adjustment with levelling of landing"
     assert (before.edits, before.modifiers, before.texts, before.payment) == ((), (), (), ())
-    assert before.units_per_day is None
+    assert before.unit_limits == ()
     assert before.translations == ()
+
+
+async def test_a_section_whose_data_starts_later_is_not_loaded_and_names_the_day(
+    catalogue: Database,
+) -> None:
+    before = await page(catalogue, DEMO, "DM-4120", date(2025, 6, 1))
+
+    asked = "of DEMO codes in force on 2025-06-01 are loaded; those loaded start on 2026-01-01."
+    assert [
+        emptiness(kind, before)
+        for kind in (
+            SectionKind.MODIFIERS,
+            SectionKind.CROSSWALKS,
+            SectionKind.CODE_EDITS,
+            SectionKind.COVERAGE_AND_PAYMENT,
+        )
+    ] == [
+        (EmptyState.NOT_LOADED, f"No modifiers {asked}"),
+        (
+            EmptyState.NOT_LOADED,
+            "No crosswalk that starts at DEMO and is in force on 2025-06-01 is loaded.",
+        ),
+        (EmptyState.NOT_LOADED, f"No code edits {asked}"),
+        (EmptyState.NOT_LOADED, f"No coverage and payment data {asked}"),
+    ]
+
+
+async def test_a_section_whose_data_says_nothing_of_the_code_is_a_fact(
+    catalogue: Database,
+) -> None:
+    covid = await page(catalogue, ICD10CM, "U071")
+    dropped = await page(catalogue, DEMO, "DM-4130")
+
+    assert emptiness(SectionKind.CROSSWALKS, covid) == (
+        EmptyState.NONE,
+        "GEM-FY2013 does not name U07.1.",
+    )
+    assert [
+        emptiness(kind, dropped)
+        for kind in (
+            SectionKind.MODIFIERS,
+            SectionKind.CROSSWALKS,
+            SectionKind.CODE_EDITS,
+            SectionKind.COVERAGE_AND_PAYMENT,
+        )
+    ] == [
+        (EmptyState.NONE, "DM-4130 has no modifiers in DEMO-2026."),
+        (EmptyState.NONE, "DEMO-2026 does not name DM-4130."),
+        (EmptyState.NONE, "DM-4130 has no code edits in DEMO-2026."),
+        (EmptyState.NONE, "DM-4130 has no coverage and payment data in DEMO-2026."),
+    ]
+
+
+async def test_no_section_with_content_holds_nothing(catalogue: Database) -> None:
+    """So that nobody is asked to register for nothing: over all DEMO codes and some real ones."""
+    rows = await catalogue.fetch(
+        "SELECT c.system, c.value FROM code c JOIN code_version v ON v.code_id = c.id"
+        " WHERE c.system = 'DEMO' OR c.id % 1500 = 0 ORDER BY c.id"
+    )
+    refs: list[CodeRef] = [(CodeSystemKey(row["system"]), row["value"]) for row in rows]
+
+    pages = await pages_by_ref(catalogue, refs, TODAY)
+
+    told = [one for one in pages if isinstance(one, Page)]
+    assert {system for system, _ in refs} == {one.code.key.system for one in told}
+    assert [
+        (one.code.display, kind)
+        for one in told
+        for kind in SectionKind
+        if section_item_count(kind, one) == 0
+    ] == []
+
+
+async def test_notes_of_a_block_reach_the_codes_of_the_blocks_within_it(
+    catalogue: Database,
+) -> None:
+    collision = await page(catalogue, ICD10CM, "V4352XA")
+    burn = await page(catalogue, ICD10CM, "T20011A")
+    knee = await page(catalogue, ICD10CM, "M1711")
+
+    assert sum(_giver(one) == "V00-V99" for one in collision.notes) == 38
+    assert {(one.kind, one.text) for one in burn.notes if _giver(one) == "T20-T32"} == {
+        (NoteKind.INCLUDES, "burns (thermal) from electrical heating appliances"),
+        (NoteKind.INCLUDES, "burns (thermal) from electricity"),
+        (NoteKind.INCLUDES, "burns (thermal) from flame"),
+        (NoteKind.INCLUDES, "burns (thermal) from friction"),
+        (NoteKind.INCLUDES, "burns (thermal) from hot air and hot gases"),
+        (NoteKind.INCLUDES, "burns (thermal) from hot objects"),
+        (NoteKind.INCLUDES, "burns (thermal) from lightning"),
+        (NoteKind.INCLUDES, "burns (thermal) from radiation"),
+        (NoteKind.INCLUDES, "chemical burn [corrosion] (external) (internal)"),
+        (NoteKind.INCLUDES, "scalds"),
+        (NoteKind.EXCLUDES2, "erythema [dermatitis] ab igne (L59.0)"),
+        (
+            NoteKind.EXCLUDES2,
+            "radiation-related disorders of the skin and subcutaneous tissue (L55-L59)",
+        ),
+        (NoteKind.EXCLUDES2, "sunburn (L55.-)"),
+    }
+    assert [(one.kind, one.text) for one in knee.notes if _giver(one) == "M00-M25"] == [
+        (NoteKind.INCLUDES, "Disorders affecting predominantly peripheral (limb) joints")
+    ]
+
+
+async def test_a_note_begins_with_its_own_words(catalogue: Database) -> None:
+    sepsis = await page(catalogue, ICD10CM, "A419")
+    rows = await catalogue.fetch("SELECT text FROM code_note WHERE text ~ '^[ ,]'")
+
+    assert rows == []
+    assert ("if applicable, postprocedural sepsis (T81.44-)", None) in [
+        (text, None) for text, _ in notes(sepsis, NoteKind.CODE_FIRST)
+    ]
+
+
+async def test_a_lead_in_stands_before_its_items(catalogue: Database) -> None:
+    collision = await page(catalogue, ICD10CM, "V4352XA")
+
+    texts = [
+        text for text, giver in notes(collision, NoteKind.USE_ADDITIONAL) if giver == "V00-V99"
+    ]
+    assert texts == [
+        "code to identify:",
+        "Airbag injury (W22.1)",
+        "Type of street or road (Y92.4-)",
+        "Use of cellular telephone and other electronic equipment at the time of the transport"
+        " accident (Y93.C-)",
+    ]
+
+
+async def test_the_translations_of_a_page_print_the_code(catalogue: Database) -> None:
+    diabetes = await page(catalogue, ICD10CM, "E119")
+
+    assert [told.requested for told in diabetes.translations] == ["E11.9"]
 
 
 async def test_notes_come_from_the_category_block_and_chapter_nearest_first(
@@ -181,7 +359,7 @@ async def test_a_header_has_no_crosswalks_of_its_own(catalogue: Database) -> Non
     header = await page(catalogue, ICD10CM, "J45")
 
     assert section_item_count(SectionKind.CROSSWALKS, header) is None
-    assert empty_reason(SectionKind.CROSSWALKS, header) is not None
+    assert emptiness(SectionKind.CROSSWALKS, header) is not None
 
 
 async def test_pages_answer_in_the_order_asked_with_candidates_and_reasons(
@@ -224,7 +402,7 @@ async def test_every_demo_code_has_both_descriptions(catalogue: Database, value:
     told = await page(catalogue, DEMO, value)
 
     assert isinstance(told.code, Code)
-    assert section_item_count(SectionKind.COMMON_LANGUAGE, told) == 1
+    assert emptiness(SectionKind.COMMON_LANGUAGE, told) is None
     assert {text.kind for text in told.texts} == {
         SectionKind.OFFICIAL_DESCRIPTION,
         SectionKind.COMMON_LANGUAGE,
@@ -239,9 +417,11 @@ async def test_a_new_wording_is_a_new_version_of_the_text(
         "UPDATE page_text SET markdown = 'Old words.' WHERE section = 'GUIDELINES'"
     )
 
-    (report,) = await load(database_url, [write_demo])
+    reports = await load(database_url, [write_demo])
 
-    assert report.skipped is False
+    assert [(report.release, report.added) for report in reports if report.added] == [
+        ("DEMO texts", 1)
+    ]
     rows = await database.fetch(
         "SELECT version, markdown FROM page_text WHERE section = 'GUIDELINES' ORDER BY version"
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schema.codes import CodeKey, CodeKind, CodeSystemKey, display, normalize
+from schema.codes import CodeKey, CodeKind, CodeSystemKey, display, normalize, printed
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,36 @@ def test_a_code_is_printed_with_the_dot_of_its_system(
     system: CodeSystemKey, value: str, kind: CodeKind, printed: str
 ) -> None:
     assert display(CodeKey(system, value), kind) == printed
+
+
+@pytest.mark.parametrize(
+    ("system", "value", "shown"),
+    [
+        (CodeSystemKey.ICD10CM, "I109", "I10.9"),
+        (CodeSystemKey.ICD10CM, "C50-C51", "C50-C51"),
+        (CodeSystemKey.ICD10CM, "CH99", "CH99"),
+        (CodeSystemKey.ICD9CM_DX, "E8559", "E855.9"),
+        (CodeSystemKey.DEMO, "DM-9999", "DM-9999"),
+    ],
+)
+def test_what_may_be_no_code_is_printed_by_its_form(
+    system: CodeSystemKey, value: str, shown: str
+) -> None:
+    assert printed(CodeKey(system, value)) == shown
+
+
+def test_every_system_has_the_short_name_of_the_trade() -> None:
+    assert [system.short_name for system in CodeSystemKey] == [
+        "ICD-10-CM",
+        "ICD-10-PCS",
+        "ICD-9-CM",
+        "ICD-9-CM procedures",
+        "HCPCS",
+        "HCPCS modifiers",
+        "CPT",
+        "MS-DRG",
+        "MDC",
+        "HCC",
+        "CCSR",
+        "DEMO",
+    ]

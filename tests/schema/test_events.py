@@ -5,8 +5,9 @@ from pydantic import ValidationError
 
 from schema.codes import CodeKey, CodeSystemKey
 from schema.events import PageViewed, WindowNumber
+from schema.instants import instant, milliseconds
 from schema.people import ViewerKind
-from schema.usage import ClientClass, Outcome
+from schema.usage import ClientClass, Outcome, ViewContext
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def event() -> PageViewed:
         limit=1,
         admission=None,
         request_id="r" * 12,
-        client=ClientClass.BROWSER,
+        context=ViewContext(client=ClientClass.BROWSER),
     )
 
 
@@ -52,15 +53,33 @@ def test_an_event_stands_for_one_view_and_is_never_changed(event: PageViewed) ->
         event.used = 0  # type: ignore[misc]
 
 
+def test_a_place_in_the_stream_is_exact_for_every_millisecond_of_a_second(
+    event: PageViewed,
+) -> None:
+    at = datetime(2026, 11, 23, 17, tzinfo=UTC)
+
+    assert [
+        milliseconds(instant(1795453200000 + passed)) - 1795453200000 for passed in range(1000)
+    ] == [*range(1000)]
+    assert event.model_copy(update={"recorded_at": at}).stream_id == "1795453200000-42"
+
+
+def test_a_view_says_of_its_origin_only_what_is_known() -> None:
+    assert ViewContext() == ViewContext(
+        client=ClientClass.OTHER, referrer=None, section=None, key_id=None
+    )
+
+
+@pytest.mark.parametrize("key_id", ["", "k" * 17, "a key", "k\n", "key/1", "k\u00e9"])
+def test_a_keys_public_name_is_short_and_plain(key_id: str) -> None:
+    with pytest.raises(ValidationError):
+        ViewContext(key_id=key_id)
+
+
 def test_a_window_is_written_as_kind_and_number() -> None:
     assert str(WindowNumber("D", 20780)) == "D.20780"
     assert str(WindowNumber("R30", 2)) == "R30.2"
 
 
-def test_every_outcome_says_whether_it_grants_and_whether_it_charges() -> None:
-    assert {outcome for outcome in Outcome if outcome.is_granted} == {
-        Outcome.UNLOCKED,
-        Outcome.REPEATED,
-        Outcome.UNMETERED,
-    }
+def test_only_an_unlock_charges() -> None:
     assert [outcome for outcome in Outcome if outcome.is_charging] == [Outcome.UNLOCKED]

@@ -9,7 +9,8 @@ CREATE TABLE code_system (
     position smallint NOT NULL UNIQUE,
     name text NOT NULL,
     publisher text NOT NULL,
-    uri text NOT NULL,
+    -- As HL7 registers it; null where it registers none.
+    uri text,
     license_notice text,
     full_descriptors_allowed boolean NOT NULL,
     closed_on date
@@ -28,35 +29,27 @@ VALUES
      'Centers for Medicare & Medicaid Services', 'http://hl7.org/fhir/sid/icd-9-cm',
      NULL, true, '2015-09-30'),
     (4, 'ICD9CM_PX', 'International Classification of Diseases, 9th Revision, Clinical Modification, procedures',
-     'Centers for Medicare & Medicaid Services', 'http://hl7.org/fhir/sid/icd-9-cm-proc',
+     'Centers for Medicare & Medicaid Services', 'http://hl7.org/fhir/sid/icd-9-cm',
      NULL, true, '2015-09-30'),
     (5, 'HCPCS', 'Healthcare Common Procedure Coding System, Level II',
      'Centers for Medicare & Medicaid Services',
      'http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets', NULL, true, NULL),
     (6, 'HCPCS_MODIFIER', 'Healthcare Common Procedure Coding System, Level II modifiers',
-     'Centers for Medicare & Medicaid Services',
-     'http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets#modifiers', NULL, true, NULL),
+     'Centers for Medicare & Medicaid Services', NULL, NULL, true, NULL),
     (7, 'CPT', 'Current Procedural Terminology',
      'American Medical Association', 'http://www.ama-assn.org/go/cpt',
      'CPT is a registered trademark of the American Medical Association. Its descriptions are shown only under a licence of the Association.',
      false, NULL),
     (8, 'MSDRG', 'Medicare Severity Diagnosis Related Groups',
-     'Centers for Medicare & Medicaid Services',
-     'https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software',
-     NULL, true, NULL),
+     'Centers for Medicare & Medicaid Services', NULL, NULL, true, NULL),
     (9, 'MDC', 'Major Diagnostic Categories',
-     'Centers for Medicare & Medicaid Services',
-     'https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/MS-DRG-Classifications-and-Software#mdc',
-     NULL, true, NULL),
+     'Centers for Medicare & Medicaid Services', NULL, NULL, true, NULL),
     (10, 'HCC', 'Hierarchical Condition Categories',
-     'Centers for Medicare & Medicaid Services',
-     'https://www.cms.gov/medicare/payment/medicare-advantage-rates-statistics/risk-adjustment',
-     NULL, true, NULL),
+     'Centers for Medicare & Medicaid Services', NULL, NULL, true, NULL),
     (11, 'CCSR', 'Clinical Classifications Software Refined',
-     'Agency for Healthcare Research and Quality',
-     'https://hcup-us.ahrq.gov/toolssoftware/ccsr/ccs_refined.jsp', NULL, true, NULL),
+     'Agency for Healthcare Research and Quality', NULL, NULL, true, NULL),
     (12, 'DEMO', 'Codestile demonstration codes, invented',
-     'Stileworks Nomenclature Guild (invented)', 'urn:codestile:demo',
+     'Stileworks Nomenclature Guild (invented)', NULL,
      'Demonstration codes are invented and mean nothing on a claim.', true, NULL);
 
 -- One published edition of a system, as loaded; open-ended until a successor is loaded.
@@ -82,17 +75,22 @@ CREATE TABLE release_calendar (
     PRIMARY KEY (system, effective_from)
 );
 
--- CDC and CMS publish ICD-10-CM in October with an update in April, ICD-10-PCS in October.
-INSERT INTO release_calendar (system, label, effective_from) VALUES
-    ('ICD10CM', 'FY2025', '2024-10-01'),
-    ('ICD10CM', 'FY2025-APR', '2025-04-01'),
-    ('ICD10CM', 'FY2026', '2025-10-01'),
-    ('ICD10CM', 'FY2026-APR', '2026-04-01'),
-    ('ICD10CM', 'FY2027', '2026-10-01'),
-    ('ICD10PCS', 'FY2024', '2023-10-01'),
-    ('ICD10PCS', 'FY2025', '2024-10-01'),
-    ('ICD10PCS', 'FY2026', '2025-10-01'),
-    ('ICD10PCS', 'FY2027', '2026-10-01');
+-- CDC and CMS publish both systems each October, since 2022 with an update each April; those of
+-- 2020 and 2021 answered the pandemic (CMS, MS-DRG versions 37.1, 37.2 and 38.1).
+INSERT INTO release_calendar (system, label, effective_from)
+SELECT s.key, 'FY' || y.year, make_date(y.year - 1, 10, 1)
+FROM (VALUES ('ICD10CM'), ('ICD10PCS')) AS s (key)
+CROSS JOIN generate_series(2016, 2027) AS y (year)
+UNION ALL
+SELECT s.key, 'FY' || y.year || '-APR', make_date(y.year, 4, 1)
+FROM (VALUES ('ICD10CM'), ('ICD10PCS')) AS s (key)
+CROSS JOIN generate_series(2022, 2026) AS y (year)
+UNION ALL
+VALUES
+    ('ICD10CM', 'FY2020-APR', date '2020-04-01'),
+    ('ICD10CM', 'FY2021-JAN', '2021-01-01'),
+    ('ICD10PCS', 'FY2020-AUG', '2020-08-01'),
+    ('ICD10PCS', 'FY2021-JAN', '2021-01-01');
 
 -- The identity of a code: never deleted, never renamed. Without a version only a map names it.
 CREATE TABLE code (
@@ -192,9 +190,10 @@ CREATE TABLE map_calendar (
 );
 
 -- CMS published its General Equivalence Mappings each October; those of 2018 were the last.
-INSERT INTO map_calendar (kind, label, effective_from) VALUES
-    ('GEM_I9_I10', 'GEM-FY2018', '2017-10-01'),
-    ('GEM_I10_I9', 'GEM-FY2018', '2017-10-01');
+INSERT INTO map_calendar (kind, label, effective_from)
+SELECT k.kind, 'GEM-FY' || y.year, make_date(y.year - 1, 10, 1)
+FROM (VALUES ('GEM_I9_I10'), ('GEM_I10_I9')) AS k (kind)
+CROSS JOIN generate_series(2014, 2018) AS y (year);
 
 -- One row of a map, with the flags of its file.
 CREATE TABLE edge (
@@ -235,30 +234,43 @@ $$;
 CREATE TRIGGER check_inserted AFTER INSERT ON edge
     REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION check_edges();
 
--- One published edition of values about codes (fees, coverage, units), as loaded.
+-- One published edition of values about codes (fees, coverage, limits of units), as loaded.
 CREATE TABLE fact_release (
     id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
     kind text NOT NULL,
     label text NOT NULL,
     system text NOT NULL REFERENCES code_system,
+    -- The sections of a page that its values stand in.
+    sections text[] NOT NULL
+        CHECK (sections <@ ARRAY ['CODE_EDITS', 'COVERAGE_AND_PAYMENT'] AND sections <> '{}'),
     valid daterange NOT NULL CHECK (NOT isempty(valid)),
     source text NOT NULL,
     sha256 text NOT NULL,
     loaded_at timestamptz NOT NULL DEFAULT now(),
+    row_count integer NOT NULL,
     UNIQUE (kind, label),
     EXCLUDE USING gist (kind WITH =, valid WITH &&)
 );
 
-CREATE TABLE code_fact (
-    id integer GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+CREATE TABLE payment_fact (
     fact_release_id integer NOT NULL REFERENCES fact_release,
     code_id integer NOT NULL REFERENCES code,
-    kind text NOT NULL CHECK (kind IN ('UNITS_PER_DAY', 'PAYMENT')),
     ordinal smallint NOT NULL,
     name text NOT NULL,
-    value text NOT NULL
+    value text NOT NULL,
+    PRIMARY KEY (code_id, fact_release_id, ordinal)
 );
-CREATE INDEX code_fact_of_code ON code_fact (code_id);
+
+-- The most units of a code that are paid for one patient on one day.
+CREATE TABLE unit_limit (
+    fact_release_id integer NOT NULL REFERENCES fact_release,
+    code_id integer NOT NULL REFERENCES code,
+    -- Null: in every setting.
+    setting text,
+    units_per_day integer NOT NULL CHECK (units_per_day >= 0),
+    rationale text,
+    UNIQUE NULLS NOT DISTINCT (code_id, fact_release_id, setting)
+);
 
 -- The free facts of a code on a day: the version in force, else the last one before the day, else
 -- the first one after it; all null for a code without versions. One plain SELECT, so that the
@@ -316,6 +328,42 @@ BEGIN ATOMIC
         ORDER BY e.effective_from DESC
         LIMIT 1
     ) e ON true;
+END;
+
+-- Why nothing answers to a value: whether a release of the system, of any one where none is asked
+-- for, had begun by the day; the newest one loaded; and whether it is only the beginning of codes
+-- that are loaded without the groups above them.
+CREATE FUNCTION absence_on(asked_system text, asked_value text, asked_on date)
+RETURNS TABLE (is_system_loaded boolean, newest_release jsonb, is_beginning boolean)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        EXISTS (
+            SELECT FROM code_release r
+            WHERE (asked_system IS NULL OR r.system = asked_system) AND lower(r.valid) <= asked_on
+        ),
+        (SELECT r.body
+         FROM releases_on(asked_on) r
+         WHERE r.body ->> 'system' = asked_system
+         ORDER BY r.body ->> 'effective_from' DESC
+         LIMIT 1),
+        COALESCE(
+            (SELECT v.kind = 'CODE' AND v.parent_id IS NULL
+             FROM (
+                 SELECT c.id
+                 FROM code c
+                 -- The range is what an index can find, under any collation.
+                 WHERE c.value >= asked_value AND c.value <= asked_value || repeat('Z', 20)
+                   AND starts_with(c.value, asked_value)
+                   AND c.system = asked_system AND length(asked_value) > 1
+                 ORDER BY c.value
+                 LIMIT 1
+             ) c
+             JOIN code_version v ON v.code_id = c.id
+             ORDER BY lower(v.valid) DESC
+             LIMIT 1),
+            false
+        );
 END;
 
 -- Every map, with the latest edition that the calendar knows of and that began after it.
@@ -392,7 +440,8 @@ BEGIN ATOMIC
             FROM edge b
             WHERE is_reverse AND b.target_id = wanted_id AND b.map_release_id = map_id
         ) e
-        LEFT JOIN code o ON o.id = e.other_id
+        -- Nobody sees an order of no rows: counting alone need not look the other codes up.
+        LEFT JOIN code o ON first > 0 AND o.id = e.other_id
     ) e;
 END;
 
