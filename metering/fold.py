@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from metering.windows import milliseconds
 from schema.codes import CodeKey
 from schema.events import PageViewed, WindowNumber
+from schema.instants import milliseconds
 from schema.usage import Outcome
 
 CHARGED = "c"
@@ -47,8 +47,8 @@ class ViewerState:
     is_blocked: bool = False
     moved_to: str | None = None
     """The account that a sealed guest became; None while it is open."""
-    adopted: int = 0
-    """Guests whose codes were carried over to this account."""
+    adopted: tuple[str, ...] = ()
+    """Ids of the guests whose codes were carried over to this account, in that order."""
 
     def granted(self, now_ms: int) -> int:
         """Views granted on top of the plan and not expired."""

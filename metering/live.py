@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from metering.fold import Grant, ViewerState
 from metering.log import OUTCOME_LETTERS, OUTCOMES, read_code, read_window
-from metering.windows import instant
 from schema.events import PageViewed
+from schema.instants import instant
 from schema.usage import Allowance, Decision
 
 STATE_FIELDS = (
@@ -40,7 +40,7 @@ def viewer_fields(viewer: ViewerState) -> dict[str, str]:
         "grants": " ".join(f"{units}@{expires}@{seq}" for units, expires, seq in viewer.grants),
         "blocked": "1" if viewer.is_blocked else "",
         "moved": viewer.moved_to or "",
-        "adopted": str(viewer.adopted or ""),
+        "adopted": " ".join(viewer.adopted),
     }
     fields.update((str(code), how) for code, how in viewer.codes.items())
     return {name: value for name, value in fields.items() if value}
@@ -58,7 +58,7 @@ def read_viewer(fields: Mapping[str, str]) -> ViewerState:
         grants=tuple(_grant(text) for text in fields.get("grants", "").split()),
         is_blocked="blocked" in fields,
         moved_to=fields.get("moved"),
-        adopted=int(fields.get("adopted", "0")),
+        adopted=tuple(fields.get("adopted", "").split()),
     )
 
 
@@ -94,6 +94,6 @@ def receipt_of(event: PageViewed, resets_ms: int | None) -> str:
             "-" if event.limit is None else str(event.limit),
             "-" if resets_ms is None else str(resets_ms),
             str(event.epoch),
-            event.id.split(":")[2],
+            event.stream_id,
         )
     )

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from metering.fold import ShardState
 from metering.live import RECEIPT_MS, read_receipt, receipt_of
 from metering.meter import DEFAULT_ADMISSION, system_clock_ms
+from metering.networks import KEPT_LENGTH
 from metering.policy import AdmissionRule, PlanOf, allowance_of, decide, event_of
-from metering.windows import milliseconds
 from schema.events import PageViewed
+from schema.instants import milliseconds
 from schema.people import Viewer
 from schema.usage import Allowance, Decision, Redirect, ViewRequest
 
@@ -39,6 +40,10 @@ class MemoryMeter:
         shard = self.shard(viewer.shard)
         return allowance_of(shard.viewer(viewer.id), plan, self._now_ms(shard))
 
+    async def now_ms(self) -> int:
+        """As Meter.now_ms."""
+        return self._clock_ms()
+
     def shard(self, number: int) -> ShardState:
         """The state of one shard, made when it is first asked for."""
         return self.shards.setdefault(number, ShardState(number))
@@ -55,7 +60,7 @@ class MemoryMeter:
         if told and now_ms < told_ms + RECEIPT_MS:
             return read_receipt(number, told, is_replayed=True)
         network = request.viewer.network
-        admitted = 0 if network is None else shard.networks.get(network.digest, 0)
+        admitted = 0 if network is None else shard.networks.get(network.digest[:KEPT_LENGTH], 0)
         viewer = shard.viewer(request.viewer.id)
         verdict = decide(viewer, admitted, request, plan, now_ms, self._admission)
         if isinstance(verdict, Redirect):

@@ -10,10 +10,17 @@ from redis.asyncio import Redis
 from metering.calls import Call, answers, script
 from metering.fold import BLANK, ViewerState
 from metering.live import STATE_FIELDS, read_receipt, read_viewer
-from metering.log import CLIENT_LETTERS, KIND_LETTERS, read_window
+from metering.log import KIND_LETTERS, context_text, read_window
 from metering.policy import AdmissionRule, PlanOf, allowance_of, window_in_force
 from metering.shards import keys_of
-from metering.store import CONNECTIONS, QUEUE_SECONDS, TIMEOUT_SECONDS, open_store, store_errors
+from metering.store import (
+    CONNECTIONS,
+    QUEUE_SECONDS,
+    TIMEOUT_SECONDS,
+    open_store,
+    store_errors,
+    store_ms,
+)
 from metering.windows import Window, kind_of
 from schema.errors import StoreUnavailable
 from schema.people import Viewer, ViewerKind
@@ -42,6 +49,11 @@ class Meter(Protocol):
 
     async def allowance(self, viewer: Viewer) -> Allowance:
         """What the viewer has left now; changes nothing. Raises as view does."""
+        ...
+
+    async def now_ms(self) -> int:
+        """The clock that decides, in milliseconds: it says which admission period is now, however
+        wrong the caller's own is. Raises StoreUnavailable."""
         ...
 
 
@@ -91,10 +103,14 @@ class LedgerMeter:
         plan = await self._plan_of(viewer.assignment)
         keys = keys_of(viewer.shard)
         peek = Call(script("peek"), (keys.head, keys.viewer(viewer.id)), STATE_FIELDS)
-        [[now_ms, _, values]] = await answers(self.client, [peek])
+        [[now_ms, values]] = await answers(self.client, [peek])
         pairs = zip(STATE_FIELDS, values, strict=True)
         state = read_viewer({name: value for name, value in pairs if value is not None})
         return allowance_of(state, plan, now_ms)
+
+    async def now_ms(self) -> int:
+        """As Meter.now_ms: the store's own clock."""
+        return await store_ms(self.client)
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when the ledger does not answer."""
@@ -107,7 +123,7 @@ class LedgerMeter:
         names = (keys.log, keys.head, keys.viewer(viewer.id), keys.receipt(request.request_id))
         arguments = (
             *(viewer.id, KIND_LETTERS[viewer.kind], str(request.code), request.request_id),
-            CLIENT_LETTERS[request.context.client],
+            context_text(request.context),
             *(f"{plan.key}.{plan.version}", viewer.assignment.number),
             "" if plan.page_view_limit is None else plan.page_view_limit,
             *(kind_of(plan), window.at.number, window.starts_ms, window.ends_ms or ""),
@@ -141,7 +157,6 @@ async def open_ledger(
     plan_of: PlanOf,
     *,
     admission: AdmissionRule = DEFAULT_ADMISSION,
-    ca_file: str | None = None,
     connections: int = CONNECTIONS,
     timeout_seconds: float = TIMEOUT_SECONDS,
     queue_seconds: float = QUEUE_SECONDS,
@@ -149,7 +164,6 @@ async def open_ledger(
     """A LedgerMeter on `url`; the options are those of open_store."""
     async with open_store(
         url,
-        ca_file=ca_file,
         connections=connections,
         timeout_seconds=timeout_seconds,
         queue_seconds=queue_seconds,

@@ -5,6 +5,9 @@ from base64 import urlsafe_b64encode
 from ipaddress import IPv6Address, ip_address
 
 DIGEST_LENGTH = 22
+KEPT_LENGTH = 12
+"""Characters of a digest that the ledger keeps: 72 bits tell the networks of a period apart, and
+an event that admits a guest stays short."""
 
 
 def network_digest(key: bytes, address: str) -> str:

@@ -4,19 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from metering.fold import ViewerState
-from metering.windows import (
-    MS_PER_DAY,
-    Window,
-    instant,
-    kind_of,
-    milliseconds,
-    window_at,
-    window_numbered,
-)
+from metering.networks import KEPT_LENGTH
+from metering.windows import MS_PER_DAY, Window, kind_of, window_at, window_numbered
 from schema.events import REQUEST_ID_LENGTH, Admission, PageViewed
+from schema.instants import instant, milliseconds
 from schema.people import Assignment, Network, Viewer, ViewerKind
 from schema.plans import Plan, WindowKind
-from schema.usage import Allowance, Outcome, Redirect, ViewContext, ViewRequest
+from schema.usage import Allowance, Outcome, Redirect, ViewRequest
 
 PlanOf = Callable[[Assignment], Awaitable[Plan]]
 """Finds the plan of an assignment; raises LookupError when there is none."""
@@ -130,7 +124,8 @@ def _meet_budget(
         return None
     if network.period != admission.period_at(now_ms):
         return Redirect.NETWORK_EXPIRED
-    return Admission(network=network.digest, admitted=admitted + 1, budget=admission.budget)
+    kept = network.digest[:KEPT_LENGTH]
+    return Admission(network=kept, admitted=admitted + 1, budget=admission.budget)
 
 
 def _limit(viewer: ViewerState, plan: Plan, now_ms: int) -> int | None:
@@ -166,7 +161,7 @@ def event_of(
         limit=verdict.limit,
         admission=verdict.admission,
         request_id=request.request_id[:REQUEST_ID_LENGTH],
-        client=request.context.client,
+        context=request.context,
     )
 
 
@@ -185,5 +180,6 @@ def request_of(event: PageViewed, admission: AdmissionRule) -> ViewRequest:
         ),
         network=network,
     )
-    context = ViewContext(client=event.client)
-    return ViewRequest(viewer=viewer, code=event.code, request_id=event.request_id, context=context)
+    return ViewRequest(
+        viewer=viewer, code=event.code, request_id=event.request_id, context=event.context
+    )

@@ -1,5 +1,7 @@
-"""Whether a store is one that keeps what it acknowledged; asked once, at the start."""
+"""Whether a store is one that keeps what it acknowledged."""
 
+import time
+from collections.abc import Callable
 from typing import Literal
 
 from redis.asyncio import Redis
@@ -14,8 +16,12 @@ _OLDEST = {"valkey_version": (8, 0), "redis_version": (7, 2)}
 _WANTED = {
     "appendonly": ("yes", "events live only in memory"),
     "appendfsync": ("always", "a power cut loses acknowledged events"),
+    # With `yes` nothing is fsynced while the file is rewritten, which takes minutes.
+    "no-appendfsync-on-rewrite": ("no", "a power cut during a rewrite loses acknowledged events"),
     "maxmemory-policy": ("noeviction", "balances vanish when memory is short"),
 }
+
+_WATCH_SECONDS = 30.0
 
 
 async def check_store(client: Redis, on_unsafe: Literal["refuse", "warn"] = "refuse") -> list[str]:
@@ -33,6 +39,23 @@ async def check_store(client: Redis, on_unsafe: Literal["refuse", "warn"] = "ref
     if problems and on_unsafe == "refuse":
         raise UnsafeStore(" ".join(problems))
     return problems
+
+
+class StoreWatch:
+    """check_store again and again: options can be changed while a store runs."""
+
+    def __init__(self, client: Redis, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` counts seconds from anywhere."""
+        self._client = client
+        self._clock = clock
+        self._asked: tuple[float, list[str]] | None = None
+
+    async def problems(self) -> list[str]:
+        """As check_store with `warn`, at most 30 seconds old; raises StoreUnavailable."""
+        now = self._clock()
+        if self._asked is None or now - self._asked[0] >= _WATCH_SECONDS:
+            self._asked = (now, await check_store(self._client, "warn"))
+        return self._asked[1]
 
 
 async def _version_problems(client: Redis) -> list[str]:

@@ -3,6 +3,8 @@
 from hashlib import sha256
 from typing import NamedTuple
 
+from metering.networks import KEPT_LENGTH
+
 # All keys of a shard carry its tag in braces, so that one decision is one script on one slot of a
 # Cluster. The letters were searched for: the slot of tag NN is nearest to the middle of the NNth
 # 64th of the slots, so any even cut of the slots gets an even share. Never change one: the keys
@@ -45,11 +47,20 @@ class ShardKeys(NamedTuple):
 
     def network(self, digest: str) -> str:
         """The hash of one network's admitted guests."""
-        return f"{{{self.tag}}}:n:{digest}"
+        return f"{{{self.tag}}}:n:{digest[:KEPT_LENGTH]}"
 
     def receipt(self, request_id: str) -> str:
         """The answer given to one request."""
         return f"{{{self.tag}}}:r:{request_id}"
+
+    def type_of(self, key: str) -> str | None:
+        """The type the store has of a key of that name; None when the shard has no such name."""
+        if key == self.log:
+            return "stream"
+        if key.startswith(self.receipt("")):
+            return "string"
+        hashes = (self.viewer(""), self.network(""))
+        return "hash" if key == self.head or key.startswith(hashes) else None
 
 
 def keys_of(shard: int) -> ShardKeys:

@@ -3,7 +3,6 @@ StoreUnavailable."""
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -23,7 +22,6 @@ QUEUE_SECONDS = 2.0
 async def open_store(
     url: str,
     *,
-    ca_file: str | None = None,
     connections: int = CONNECTIONS,
     timeout_seconds: float = TIMEOUT_SECONDS,
     connect_timeout_seconds: float = 1.0,
@@ -31,12 +29,10 @@ async def open_store(
 ) -> AsyncIterator[Redis]:
     """A client on `redis://`, `rediss://` or `unix://`, closed at the end.
 
-    User and password are part of the URL. `ca_file` names the authority that signed the server's
-    certificate; None trusts the system's. Connections open on first use.
+    User, password and `?ssl_ca_certs=`, the file of the authority that signed the server's
+    certificate, are part of the URL; without the last the system's are trusted. Connections open
+    on first use.
     """
-    options: dict[str, Any] = {}
-    if url.startswith("rediss://") and ca_file is not None:
-        options["ssl_ca_certs"] = ca_file
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=connections,
@@ -48,7 +44,6 @@ async def open_store(
         decode_responses=True,
         protocol=2,
         maint_notifications_config=MaintNotificationsConfig(enabled=False),
-        **options,
     )
     client = Redis.from_pool(pool)
     try:
@@ -65,3 +60,10 @@ def store_errors() -> Iterator[None]:
     except (RedisError, OSError, TimeoutError) as failed:
         reason = f"{type(failed).__name__}: {failed}" if str(failed) else type(failed).__name__
         raise StoreUnavailable("valkey", reason) from failed
+
+
+async def store_ms(client: Redis) -> int:
+    """The store's clock in milliseconds; raises StoreUnavailable."""
+    with store_errors():
+        seconds, microseconds = await client.time()
+    return int(seconds) * 1000 + int(microseconds) // 1000

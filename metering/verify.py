@@ -5,31 +5,35 @@ compared with the fold of the log up to exactly that event.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from redis.asyncio import Redis
 
-from metering.calls import Call, answers, script
 from metering.findings import Findings, Problem, VerifyReport
 from metering.fold import ShardState
-from metering.live import RECEIPT_MS, receipt_of, viewer_fields
-from metering.log import FORMAT, UnreadableEvent, read_event
+from metering.live import viewer_fields
+from metering.log import FORMAT, LaterEvent, UnreadableEvent, read_event
 from metering.meter import DEFAULT_ADMISSION
 from metering.policy import AdmissionRule, PlanOf, Verdict, decide, event_of, request_of
-from metering.shards import TAGS, keys_of
-from metering.store import store_errors
-from metering.windows import milliseconds
+from metering.receipts import Receipts
+from metering.shards import TAGS
+from metering.store import store_ms
+from metering.stored import (
+    ENTRIES_AT_ONCE,
+    HASHES_AT_ONCE,
+    Inspection,
+    StoredHash,
+    StoredShard,
+    batches,
+    keys_by_tag,
+)
 from schema.events import PageViewed
-from schema.usage import Redirect
+from schema.instants import milliseconds
+from schema.usage import Outcome, Redirect
 
 __all__ = ["Problem", "VerifyReport", "verify_live"]
 
-_ENTRIES_AT_ONCE = 1000
-_HASHES_AT_ONCE = 50
-"""Hashes read by one script; the store does nothing else meanwhile."""
-_RECEIPT_SLACK_MS = 60_000
 _DERIVED = ("outcome", "used", "limit", "window", "admission")
 
 
@@ -43,26 +47,11 @@ async def verify_live(
     pages are read. Raises StoreUnavailable.
     """
     found = Findings()
-    with store_errors():
-        seconds, microseconds = await client.time()
-    scanned_ms = seconds * 1000 + microseconds // 1000
-    for tag, keys in (await _keys_by_tag(client, found)).items():
-        shard = _Shard(client, TAGS.index(tag), plan_of, admission, found)
-        await shard.verify(keys, scanned_ms)
+    scanned_ms = await store_ms(client)
+    for tag, keys in (await keys_by_tag(client, found)).items():
+        shard = _Shard(client, TAGS.index(tag), plan_of, admission, found, scanned_ms)
+        await shard.verify(keys)
     return found.report()
-
-
-async def _keys_by_tag(client: Redis, found: Findings) -> dict[str, set[str]]:
-    """All keys of the ledger by the tag of their shard, shards without any included."""
-    keys: dict[str, set[str]] = {tag: set() for tag in TAGS}
-    with store_errors():
-        async for key in client.scan_iter(match="{m*", count=_ENTRIES_AT_ONCE):
-            tag = key[1:].split("}")[0]
-            if tag in keys:
-                keys[tag].add(key)
-            else:
-                found.add("key", f"key {key}: no shard has this tag")
-    return keys
 
 
 class _Shard:
@@ -75,106 +64,126 @@ class _Shard:
         plan_of: PlanOf,
         admission: AdmissionRule,
         found: Findings,
+        scanned_ms: int,
     ) -> None:
         self._client = client
+        self._stored = StoredShard(client, shard)
+        self._keys = self._stored.keys
         self._plan_of = plan_of
         self._admission = admission
         self._found = found
-        self._keys = keys_of(shard)
         self._state = ShardState(shard)
         self._ahead: deque[PageViewed] = deque()
-        self._last_id = "0-0"
-        self._head: dict[str, str] = {}
-        self._now_ms = 0
-        self._scanned_ms = 0
-        self._receipts: dict[str, tuple[str, str]] = {}
-        """(request id, answer) of the receipts not met in the log yet, by stream id."""
+        self._receipts = Receipts(found, scanned_ms)
         self._admitted_ms: dict[str, int] = {}
         """When each network last admitted a guest."""
 
-    async def verify(self, present: set[str], scanned_ms: int) -> None:
-        """Compare everything; `present` are the shard's keys in the store at `scanned_ms`."""
-        self._scanned_ms = scanned_ms
+    async def verify(self, present: set[str]) -> None:
+        """Compare everything; `present` holds every key that the shard had when it was scanned."""
+        own = {self._keys.log, self._keys.head}
+        mistyped = await self._mistyped(present | own)
+        if mistyped & own:
+            return  # nothing can be compared without them
+        try:
+            await self._compare(present - own, mistyped)
+        except LaterEvent as later:
+            self._found.add("later version", f"event {later}: the proof of its shard ends there")
+            await self._fold_to(self._read_to)
+
+    async def _compare(self, present: set[str], mistyped: set[str]) -> None:
+        present = present - mistyped
         receipts = {key for key in present if key.startswith(self._keys.receipt(""))}
-        for batch in _batches(sorted(receipts), _ENTRIES_AT_ONCE):
-            await self._read_receipts(batch)
+        for batch in batches(sorted(receipts), ENTRIES_AT_ONCE):
+            self._receipts.add(await self._stored.receipts(batch))
+        self._receipts.read_ms = await store_ms(self._client)
         await self._catch_up()
-        await self._read_hashes([])
-        for request_id, answer in self._receipts.values():
-            self._found.add("receipt", f"receipt {request_id}: {answer!r} is not in the log")
+        await self._inspect([])
+        self._receipts.verify_none_is_left()
         viewers = {self._keys.viewer(viewer_id) for viewer_id in self._state.viewers}
         networks = {self._keys.network(digest) for digest in self._state.networks}
-        others = present - receipts - {self._keys.log, self._keys.head}
-        for batch in _batches(sorted(viewers | networks | others), _HASHES_AT_ONCE):
+        hashes = viewers | networks | (present - receipts)
+        for batch in batches(sorted(hashes - mistyped), HASHES_AT_ONCE):
             await self._verify_hashes(batch)
         await self._catch_up()
-        await self._read_hashes([])
-        self._verify_head()
+        self._verify_ends(await self._inspect([]))
 
-    async def _read_receipts(self, keys: Sequence[str]) -> None:
-        with store_errors():
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for key in keys:
-                    pipeline.get(key)
-                    pipeline.pttl(key)
-                replies = await pipeline.execute()
-        for key, answer, left_ms in zip(keys, replies[::2], replies[1::2], strict=True):
-            if answer is None:
-                continue  # expired since the scan
-            request_id = key.removeprefix(self._keys.receipt(""))
-            self._receipts[answer.split(" ")[-1]] = (request_id, answer)
-            if not 0 <= left_ms <= RECEIPT_MS:
-                self._found.add("receipt expiry", f"receipt {request_id}: expires in {left_ms} ms")
+    async def _mistyped(self, keys: set[str]) -> set[str]:
+        """The keys that hold another type than their name promises; each is a problem."""
+        mistyped = await self._stored.mistyped(keys)
+        for key, stored in mistyped.items():
+            promised = self._keys.type_of(key)
+            self._found.add("key", f"key {key}: is a {stored}, not a {promised}")
+        return set(mistyped)
 
     async def _verify_hashes(self, keys: Sequence[str]) -> None:
         viewers, networks = self._keys.viewer(""), self._keys.network("")
         for key in (key for key in keys if not key.startswith((viewers, networks))):
             self._found.add("key", f"key {key}: the ledger has no key of this name")
         known = [key for key in keys if key.startswith((viewers, networks))]
-        for key, stored in zip(known, await self._read_hashes(known), strict=True):
+        seen = await self._inspect(known)
+        for key, stored in zip(known, seen.hashes, strict=True):
             if key.startswith(viewers):
-                self._found.compared["viewers"] += 1
-                viewer_id = key.removeprefix(viewers)
-                said = viewer_fields(self._state.viewer(viewer_id))
-                self._found.differ("viewer", viewer_id, stored, said)
+                self._verify_viewer(key.removeprefix(viewers), stored)
             else:
-                self._found.compared["networks"] += 1
-                self._verify_network(key.removeprefix(networks), stored)
+                self._verify_network(key.removeprefix(networks), stored, seen.now_ms)
 
-    def _verify_network(self, digest: str, stored: dict[str, str]) -> None:
+    def _verify_viewer(self, viewer_id: str, stored: StoredHash) -> None:
+        self._found.compared["viewers"] += 1
+        said = viewer_fields(self._state.viewer(viewer_id))
+        self._found.differ("viewer", viewer_id, stored.fields, said)
+        self._verify_expiry("viewer", viewer_id, stored, None)
+
+    def _verify_network(self, digest: str, stored: StoredHash, now_ms: int) -> None:
+        self._found.compared["networks"] += 1
         period = self._admission.period_at(self._admitted_ms.get(digest, 0))
-        if not stored and self._now_ms >= self._admission.expires_ms(period):
+        expires_ms = self._admission.expires_ms(period)
+        if not stored.fields and now_ms >= expires_ms:
             return
         admitted = self._state.networks.get(digest)
         said = {} if admitted is None else {"admitted": str(admitted)}
-        self._found.differ("network", digest, stored, said)
+        self._found.differ("network", digest, stored.fields, said)
+        if stored.fields and said:
+            self._verify_expiry("network", digest, stored, expires_ms)
 
-    def _verify_head(self) -> None:
+    def _verify_expiry(self, noun: str, name: str, stored: StoredHash, said_ms: int | None) -> None:
+        """A balance that goes away by itself is given back; a network's has its time."""
+        if stored.expires_ms != said_ms:
+            self._found.add(
+                f"{noun} expiry",
+                f"{noun} {name}: expires {_when(stored.expires_ms)}, not {_when(said_ms)}",
+            )
+        for field, expires_ms in stored.field_expires_ms.items():
+            self._found.add(
+                f"{noun} expiry", f"{noun} {name}: {field} expires {_when(expires_ms)}, not never"
+            )
+
+    def _verify_ends(self, seen: Inspection) -> None:
+        """The head, and that neither it nor the log goes away by itself."""
         said = {
             "format": FORMAT,
             "seq": str(self._state.seq),
             "epoch": str(self._state.epoch),
             "at": str(self._state.at_ms),
         }
-        self._found.differ(
-            "head", f"of {self._keys.tag}", self._head, said if self._state.seq else {}
-        )
+        name = f"of {self._keys.tag}"
+        self._found.differ("head", name, seen.head.fields, said if self._state.seq else {})
+        self._verify_expiry("head", name, seen.head, None)
+        self._verify_expiry("log", name, StoredHash({}, seen.log_expires_ms, {}), None)
 
-    async def _read_hashes(self, keys: Sequence[str]) -> list[dict[str, str]]:
+    async def _inspect(self, keys: Sequence[str]) -> Inspection:
         """The hashes at one event, where the fold stands afterwards too."""
         read_to = self._read_to
-        peek = Call(script("peek"), (self._keys.head, *keys), ())
-        [[self._now_ms, head, *hashes]] = await answers(self._client, [peek])
-        self._head = _pairs(head)
+        seen = await self._stored.inspect(keys)
         # What was read of the log before is not undone by a head that is lost or behind.
-        await self._fold_to(max(int(self._head.get("seq", "0")), read_to))
-        return [_pairs(values) for values in hashes]
+        said = seen.head.fields.get("seq", "")
+        await self._fold_to(max(int(said) if said.isdecimal() else 0, read_to))
+        return seen
 
     async def _catch_up(self) -> None:
         """Read and fold what the log holds now, however fast it grows."""
         is_behind = True
         while is_behind:
-            is_behind = await self._read_log() == _ENTRIES_AT_ONCE
+            is_behind = await self._read_log() == ENTRIES_AT_ONCE
             await self._fold_to(self._read_to)
 
     @property
@@ -194,40 +203,40 @@ class _Shard:
     async def _fold(self, event: PageViewed) -> None:
         await self._verify_event(event)
         self._state.add(event)
-        if event.admission is not None:
+        if event.admission is not None and event.outcome is Outcome.UNLOCKED:
             self._admitted_ms[event.admission.network] = self._state.at_ms
 
     async def _read_log(self) -> int:
         """Read on; answers the number of entries there were."""
-        with store_errors():
-            entries: Any = await self._client.xrange(
-                self._keys.log, min=f"({self._last_id}", count=_ENTRIES_AT_ONCE
-            )
+        entries = await self._stored.entries()
         for stream_id, fields in entries:
-            self._last_id = stream_id
             self._read_entry(stream_id, fields)
         return len(entries)
 
     def _read_entry(self, stream_id: str, fields: dict[str, str]) -> None:
-        self._found.compared["events"] += 1
         try:
             event = read_event(self._state.shard, stream_id, fields)
+        except LaterEvent:
+            raise
         except UnreadableEvent as unreadable:
             self._found.add("event", f"event {unreadable}")
             return
+        self._found.compared["events"] += 1
         if event.seq != self._read_to + 1:
             self._found.add("gap", f"event {event.id}: comes after number {self._read_to}")
         self._ahead.append(event)
 
     async def _verify_event(self, event: PageViewed) -> None:
         """Whether the rules decide as the event says, and its receipt says the same."""
+        if event.epoch != self._state.epoch:
+            self._found.add("epoch", f"event {event.id}: no event opened its epoch")
         verdict = await self._derive(event)
         if isinstance(verdict, str):
             self._found.add("decision", f"event {event.id}: {verdict}")
-            self._verify_receipt(event, None)
+            self._receipts.verify(event, None)
         else:
             self._verify_decision(event, verdict)
-            self._verify_receipt(event, verdict)
+            self._receipts.verify(event, verdict)
 
     async def _derive(self, event: PageViewed) -> Verdict | str:
         """How the rules decide the event's request; a sentence when they would not."""
@@ -261,27 +270,6 @@ class _Shard:
                     f"event {event.id}: {name} is {stored}, not {said}",
                 )
 
-    def _verify_receipt(self, event: PageViewed, verdict: Verdict | None) -> None:
-        request_id, answer = self._receipts.pop(event.id.split(":")[2], (None, None))
-        if request_id is None or answer is None:
-            age_ms = self._scanned_ms - milliseconds(event.recorded_at)
-            if 0 < age_ms < RECEIPT_MS - _RECEIPT_SLACK_MS:
-                self._found.add("receipt missing", f"event {event.id}: its receipt is missing")
-            return
-        self._found.compared["receipts"] += 1
-        said = answer if verdict is None else receipt_of(event, verdict.window.ends_ms)
-        if answer != said or not request_id.startswith(event.request_id):
-            self._found.add(
-                "receipt",
-                f"receipt {request_id}: answers {answer!r}, the log says {said!r} "
-                f"to {event.request_id}",
-            )
 
-
-def _pairs(values: Sequence[Any]) -> dict[str, str]:
-    """The flat answer of HGETALL as a mapping."""
-    return dict(zip(values[::2], values[1::2], strict=True))
-
-
-def _batches(keys: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (keys[start : start + size] for start in range(0, len(keys), size))
+def _when(instant_ms: int | None) -> str:
+    return "never" if instant_ms is None else f"at {instant_ms}"

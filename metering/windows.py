@@ -4,27 +4,16 @@ Instants are whole milliseconds since 1970, UTC, as the store's clock gives them
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from zoneinfo import ZoneInfo
 
 from schema.events import WindowNumber
+from schema.instants import EPOCH, instant, milliseconds
 from schema.plans import Plan, WindowKind
 
 MS_PER_DAY = 86_400_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_EPOCH_ORDINAL = _EPOCH.toordinal()
+_EPOCH_ORDINAL = EPOCH.toordinal()
 _DAYS_TO_MONDAY = 3  # 1970-01-01 was a Thursday
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-def instant(at_ms: int) -> datetime:
-    """Milliseconds as an aware datetime, exact."""
-    return _EPOCH + at_ms * _MILLISECOND
-
-
-def milliseconds(at: datetime) -> int:
-    """An aware datetime as milliseconds, rounded down."""
-    return (at - _EPOCH) // _MILLISECOND
 
 
 @dataclass(frozen=True, slots=True)

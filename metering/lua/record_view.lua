@@ -1,6 +1,6 @@
 #!lua
 -- record_view(keys = {log, head, viewer, receipt [, network]},
---             argv = {viewer id, viewer kind, code, request id, client,
+--             argv = {viewer id, viewer kind, code, request id, context,
 --                     plan, assignment, limit, window kind, window number, starts, ends
 --                     [, budget, period, period length]})
 --   -> {'DECIDED', answer, 0|1 replayed}
@@ -23,7 +23,7 @@ local RECEIPT_MS = 3600000
 local MS_PER_DAY = 86400000
 
 local log, head, viewer, receipt, network = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local viewer_id, viewer_kind, code, request, client = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local viewer_id, viewer_kind, code, request, context = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local plan, assignment, limit = ARGV[6], ARGV[7], ARGV[8]
 local kind, number, starts, ends = ARGV[9], ARGV[10], ARGV[11], ARGV[12]
 local budget, period, period_ms = ARGV[13], ARGV[14], ARGV[15]
@@ -45,9 +45,13 @@ if #request ~= 22 then refuse('request id') end
 if #code > 40 then refuse('code') end
 demand('viewer id', viewer_id, '^[gu][%w_-]+$')
 demand('request id', request, '^[%w_-]+$')
-demand('viewer kind', viewer_kind, '^[GRSPT]$')
+demand('viewer kind', viewer_kind, string.sub(viewer_id, 1, 1) == 'g' and '^G$' or '^[RSPT]$')
 demand('code', code, '^[A-Z0-9_]+:[A-Z0-9-]+$')
-demand('client', client, '^[bapo]$')
+if #context > 20 then refuse('context') end
+-- Lua has no optional groups.
+if not string.find(context, '^[bapo][seto]?[1-8]?$') then
+  demand('context', context, '^[bapo][seto]?[1-8]?/[%w_-]+$')
+end
 demand('plan', plan, '^[a-z][a-z0-9_-]*%.%d+$')
 demand('assignment', assignment, '^%d+$')
 demand('limit', limit, '^%d*$')
@@ -162,7 +166,7 @@ redis.call('XADD', log, id,
   'type', 'view', 'epoch', epoch, 'viewer', viewer_id, 'kind', viewer_kind,
   'plan', plan, 'assignment', whole(assignment), 'window', window, 'code', code,
   'outcome', outcome, 'used', whole(used), 'limit', limit == '' and '' or shown,
-  'network', met, 'request', string.sub(request, 1, 12), 'client', client)
+  'network', met, 'request', string.sub(request, 1, 12), 'context', context)
 redis.call('HSET', head, 'format', format, 'seq', whole(seq), 'epoch', epoch, 'at', whole(now))
 redis.call('SET', receipt, answer, 'PX', RECEIPT_MS)
 

@@ -1,4 +1,7 @@
-"""A proxy between a client and a store that loses what it is told to lose, with TLS if wanted."""
+"""A proxy between a client and a store that loses what it is told to lose, with TLS if wanted.
+
+The stores of the tests know no TLS: the proxy speaks it for them.
+"""
 
 import asyncio
 import ssl
@@ -7,12 +10,14 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 _CHUNK_BYTES = 65536
+_SSL_REQUEST_BYTES = 8
+"""What a client of PostgreSQL sends first to ask for TLS."""
 
 
 class Proxy:
     """Forwards bytes both ways; the attributes may be changed at any time."""
 
-    def __init__(self, socket: Path) -> None:
+    def __init__(self, socket: Path, starttls: ssl.SSLContext | None = None) -> None:
         self.replies_to_cut = 0
         """Replies still to be lost: the store did its work, the client's connection is reset."""
         self.delay_seconds = 0.0
@@ -21,7 +26,8 @@ class Proxy:
         """Connections that clients have opened so far."""
         self.port = 0
         self._socket = socket
-        self._serving: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._starttls = starttls
+        self._serving: set[asyncio.Task[None]] = set()
 
     async def serve(
         self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter
@@ -30,11 +36,15 @@ class Proxy:
         self.connections += 1
         task = asyncio.current_task()
         assert task is not None
-        self._serving[task] = client_out
+        self._serving.add(task)
         with suppress(OSError, asyncio.CancelledError):
+            if self._starttls:
+                await client_in.readexactly(_SSL_REQUEST_BYTES)
+                client_out.write(b"S")
+                await client_out.start_tls(self._starttls)
             await self._forward(client_in, client_out)
         client_out.transport.abort()
-        del self._serving[task]
+        self._serving.discard(task)
 
     async def _forward(
         self, client_in: asyncio.StreamReader, client_out: asyncio.StreamWriter
@@ -59,11 +69,6 @@ class Proxy:
             client_out.write(reply)
             await client_out.drain()
 
-    def reset_all(self) -> None:
-        """Reset every open connection."""
-        for writer in self._serving.values():
-            writer.transport.abort()
-
     async def stop(self) -> None:
         """Reset every open connection and wait for them to end."""
         serving = list(self._serving)
@@ -81,9 +86,15 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 
 @asynccontextmanager
-async def proxy_to(socket: Path, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Proxy]:
-    """A proxy on a port of 127.0.0.1 to the store's Unix socket; with `tls`, clients speak TLS."""
-    proxy = Proxy(socket)
+async def proxy_to(
+    socket: Path, *, tls: ssl.SSLContext | None = None, starttls: ssl.SSLContext | None = None
+) -> AsyncIterator[Proxy]:
+    """A proxy on a port of 127.0.0.1 to the store's Unix socket.
+
+    With `tls` clients speak TLS from the first byte, with `starttls` once PostgreSQL's client has
+    asked for it.
+    """
+    proxy = Proxy(socket, starttls)
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, ssl=tls)
     proxy.port = server.sockets[0].getsockname()[1]
     try:

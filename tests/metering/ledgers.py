@@ -14,9 +14,9 @@ from metering.memory import MemoryMeter
 from metering.meter import LedgerMeter, system_clock_ms
 from metering.policy import AdmissionRule
 from metering.shards import keys_of
-from metering.windows import milliseconds
 from schema.codes import CodeKey, CodeSystemKey
 from schema.events import PageViewed
+from schema.instants import milliseconds
 from schema.pages import SectionKind
 from schema.people import Assignment, Network, Viewer, ViewerKind
 from schema.plans import Plan, WindowKind

@@ -2,26 +2,22 @@
 
 import asyncio
 import signal
-import ssl
-import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from redis.asyncio import Redis
 
-from db.embedded.wheels import valkey_binary
-from metering.meter import LedgerMeter, open_ledger
+from metering.meter import LedgerMeter, open_ledger, system_clock_ms
 from metering.shards import keys_of
 from metering.verify import verify_live
 from schema.errors import StoreUnavailable
-from schema.usage import Decision, Outcome
-from tests.faults.authority import Authority
+from schema.usage import Decision, Outcome, Redirect
 from tests.faults.proxy import Proxy, proxy_to
-from tests.metering.ledgers import Plans, guest, member, view_of
+from tests.faults.valkey import valkey_in
+from tests.metering.ledgers import ADMISSION, Plans, guest, member, view_of
 
 
 @pytest.fixture
@@ -71,6 +67,39 @@ async def test_a_reply_lost_twice_is_an_absent_store_and_still_one_event(
     assert isinstance(told, Decision)
     assert (told.outcome, told.is_replayed) == (Outcome.UNLOCKED, True)
     assert await client.xlen(keys_of(7).log) == 1
+
+
+async def test_the_stores_clock_is_told_whatever_the_machines_own_says(
+    client: Redis, plans: Plans
+) -> None:
+    meter = LedgerMeter(client, plans.plan_of, clock_ms=lambda: 0)
+    before_ms = system_clock_ms()
+
+    told_ms = await meter.now_ms()
+
+    assert before_ms - 1 <= told_ms <= system_clock_ms() + 1
+
+
+async def test_a_server_a_whole_period_behind_its_store_still_admits_guests(
+    client: Redis, plans: Plans
+) -> None:
+    behind_ms = ADMISSION.period_ms
+    meter = LedgerMeter(client, plans.plan_of, clock_ms=lambda: system_clock_ms() - behind_ms)
+    network = "n" * 22
+    own = ADMISSION.period_at(system_clock_ms() - behind_ms)
+    stores = ADMISSION.period_at(await meter.now_ms())
+
+    answers = await meter.view([view_of(guest(network, period=period)) for period in (own, stores)])
+
+    assert answers[0] is Redirect.NETWORK_EXPIRED
+    assert isinstance(answers[1], Decision)
+    assert answers[1].outcome is Outcome.UNLOCKED
+
+
+async def test_the_clock_of_an_absent_store_is_unavailable(plans: Plans) -> None:
+    async with open_ledger("unix:///nowhere/to/be/found", plans.plan_of) as meter:
+        with pytest.raises(StoreUnavailable):
+            await meter.now_ms()
 
 
 async def test_a_slow_store_is_absent_within_two_seconds(proxy: Proxy, behind: LedgerMeter) -> None:
@@ -144,29 +173,6 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-@asynccontextmanager
-async def valkey_in(folder: Path) -> AsyncIterator[subprocess.Popen[bytes]]:
-    """A Valkey of the test's own, killed at the end."""
-    options = {"port": "0", "unixsocket": f"{folder}/s", "dir": str(folder), "save": ""}
-    options |= {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
-    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
-    process = subprocess.Popen(
-        [str(valkey_binary()), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        async with Redis(unix_socket_path=f"{folder}/s") as client:
-            while True:
-                try:
-                    await client.ping()
-                    break
-                except Exception:
-                    await asyncio.sleep(0.02)
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
 async def test_a_killed_store_is_absent_and_heals_with_nothing_lost(
     folder: Path, plans: Plans
 ) -> None:
@@ -203,30 +209,3 @@ async def test_a_killed_store_is_absent_and_heals_with_nothing_lost(
     assert isinstance(healed, Decision)
     assert report.problems == ()
     assert {answer.event_id for answer in answered} <= set(logged)
-
-
-@pytest.mark.parametrize(
-    ("signed_by", "host", "is_reached"),
-    [("ours", "127.0.0.1", True), ("another", "127.0.0.1", False), ("ours", "localhost", False)],
-)
-async def test_tls_needs_the_right_authority_and_the_right_host(
-    redis_url: str, plans: Plans, tmp_path: Path, signed_by: str, host: str, is_reached: bool
-) -> None:
-    authorities = {name: Authority(tmp_path / name) for name in ("ours", "another")}
-    tls: ssl.SSLContext = authorities[signed_by].server_context(host)
-    socket = Path(unquote(urlsplit(redis_url).path))
-    async with (
-        proxy_to(socket, tls=tls) as proxy,
-        open_ledger(
-            f"rediss://127.0.0.1:{proxy.port}/1",
-            plans.plan_of,
-            ca_file=str(authorities["ours"].ca_file),
-            timeout_seconds=5.0,
-        ) as meter,
-    ):
-        if is_reached:
-            [answer] = await meter.view([view_of(guest())])
-            assert isinstance(answer, Decision)
-        else:
-            with pytest.raises(StoreUnavailable, match=r"(?i)certificate"):
-                await meter.view([view_of(guest())])

@@ -5,8 +5,17 @@ from datetime import datetime, timedelta
 import pytest
 
 from metering.fold import Grant
-from metering.windows import instant
-from schema.usage import Allowance, Decision, Outcome, Redirect, ViewContext
+from schema.instants import instant
+from schema.pages import SectionKind
+from schema.usage import (
+    Allowance,
+    ClientClass,
+    Decision,
+    Outcome,
+    Redirect,
+    ReferrerClass,
+    ViewContext,
+)
 from tests.metering.ledgers import (
     ADMISSION,
     Ledger,
@@ -24,6 +33,12 @@ from tests.metering.ledgers import (
 # Times to come: the store's own clock is always behind them.
 NOON = ms("2040-05-06T12:00")
 MIDNIGHT = ms("2040-05-07")
+CONTEXT = ViewContext(
+    client=ClientClass.BROWSER,
+    referrer=ReferrerClass.SEARCH,
+    section=SectionKind.CROSSWALKS,
+    key_id="key-1",
+)
 
 
 async def test_guest_first_page_is_charged_and_the_second_is_refused(ledger: Ledger) -> None:
@@ -62,7 +77,7 @@ async def test_requests_of_one_call_are_decided_in_their_order(ledger: Ledger) -
 
 async def test_every_view_is_one_event_with_its_whole_story(ledger: Ledger) -> None:
     viewer = guest()
-    request = view_of(viewer, 1).model_copy(update={"context": ViewContext(client="browser")})
+    request = view_of(viewer, 1).model_copy(update={"context": CONTEXT})
 
     decision = await decide(ledger, request)
 
@@ -73,7 +88,7 @@ async def test_every_view_is_one_event_with_its_whole_story(ledger: Ledger) -> N
     assert (event.plan_key, event.plan_version, event.assignment) == ("guest", 1, 0)
     assert (event.window, event.code, event.outcome) == (("L", 0), code(1), Outcome.UNLOCKED)
     assert (event.used, event.limit, event.admission) == (1, 1, None)
-    assert (event.request_id, event.client) == (request.request_id[:12], "browser")
+    assert (event.request_id, event.context) == (request.request_id[:12], CONTEXT)
     assert event.count == 1
 
 
@@ -172,7 +187,7 @@ async def test_a_network_admits_its_budget_of_guests_and_no_more(ledger: Ledger)
     assert got == ["UNLOCKED"] * 50 + ["NETWORK_LIMIT_REACHED"] * 2
     admissions = [event.admission for event in await ledger.log()]
     assert [a.admitted for a in admissions if a] == [*range(1, 51), 50, 50]
-    assert {(a.network, a.budget) for a in admissions if a} == {(network, 50)}
+    assert {(a.network, a.budget) for a in admissions if a} == {(network[:12], 50)}
 
 
 async def test_a_guest_refused_by_its_network_keeps_its_own_allowance(ledger: Ledger) -> None:
@@ -231,6 +246,14 @@ async def test_an_admitted_guest_outlives_its_period(ledger: Ledger) -> None:
 
     assert again.outcome is Outcome.UNLOCKED
     assert [bool(event.admission) for event in await ledger.log()] == [True, False]
+
+
+async def test_a_guest_named_by_the_clock_that_decides_is_admitted(ledger: Ledger) -> None:
+    """However wrong the clock of the machine is that asks."""
+    await ledger.step_back()
+    period = ADMISSION.period_at(await ledger.meter.now_ms())
+
+    assert await outcomes(ledger, view_of(guest(token(), period=period), 1)) == ["UNLOCKED"]
 
 
 @pytest.mark.parametrize(
@@ -318,7 +341,7 @@ async def test_rolling_windows_are_counted_from_the_first_unlock(ledger: Ledger)
 async def test_what_outlives_a_window_is_kept_and_its_codes_are_not(ledger: Ledger) -> None:
     viewer = guest(token(), plan_key="daily", period=ADMISSION.period_at(NOON), number=4)
     await ledger.set_clock(NOON)
-    await ledger.change(viewer, grants=(Grant(1, 0, 1),), adopted=2)
+    await ledger.change(viewer, grants=(Grant(1, 0, 1),), adopted=("g" + "x" * 22,))
     await outcomes(ledger, view_of(viewer, 1), view_of(viewer, 2))
     await ledger.set_clock(NOON + 86_400_000)
 

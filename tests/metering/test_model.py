@@ -137,7 +137,7 @@ class Agreement(RuleBasedStateMachine):
                 {"grants": (Grant(1, 0, 1), Grant(2, START + 86_400_000, 2))},
                 {"is_blocked": True},
                 {"moved_to": "u" + "x" * 22},
-                {"adopted": 3},
+                {"adopted": ("g" + "x" * 22, "g" + "y" * 22)},
             ]
         ),
     )

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from metering.safety import check_store
+from metering.safety import StoreWatch, check_store
 from metering.store import open_store
 from schema.errors import StoreUnavailable, UnsafeStore
 
@@ -18,6 +18,11 @@ UNSAFE = [
     (
         *("appendonly", "no"),
         "The store runs with appendonly no: events live only in memory. Set appendonly to yes.",
+    ),
+    (
+        *("no-appendfsync-on-rewrite", "yes"),
+        "The store runs with no-appendfsync-on-rewrite yes: a power cut during a rewrite loses "
+        "acknowledged events. Set no-appendfsync-on-rewrite to no.",
     ),
     (
         *("maxmemory-policy", "allkeys-lru"),
@@ -54,6 +59,23 @@ async def test_an_unsafe_option_is_refused_with_what_to_set(
     assert await check_store(options, on_unsafe="warn") == [sentence]
 
 
+async def test_an_option_changed_while_the_store_runs_is_noticed_within_30_seconds(
+    options: Redis,
+) -> None:
+    name, value, sentence = UNSAFE[0]
+    now = 1000.0
+    watch = StoreWatch(options, clock=lambda: now)
+    before = await watch.problems()
+    await options.config_set(name, value)
+
+    now += 29.9
+    kept = await watch.problems()
+    now += 0.1
+    after = await watch.problems()
+
+    assert (before, kept, after) == ([], [], [sentence])
+
+
 @pytest.fixture
 async def managed_url(client: Redis, redis_url: str) -> AsyncIterator[str]:
     """The store as a user sees it that may neither read options nor run scripts."""
@@ -74,7 +96,10 @@ async def test_a_store_that_hides_its_options_is_refused_unless_told_to_warn(
         hidden, scripts = await check_store(managed, on_unsafe="warn")
 
     assert hidden.startswith("The store does not let its options be read (")
-    assert "appendonly yes, appendfsync always, maxmemory-policy noeviction" in hidden
+    assert (
+        "appendonly yes, appendfsync always, no-appendfsync-on-rewrite no, "
+        "maxmemory-policy noeviction"
+    ) in hidden
     assert scripts.startswith("The store runs no Lua scripts (")
 
 

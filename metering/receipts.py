@@ -1,0 +1,72 @@
+"""The receipts of a shard against its log: each event has its own, and no other exists."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from metering.findings import Findings
+from metering.live import RECEIPT_MS, receipt_of
+from metering.policy import Verdict
+from metering.stored import StoredReceipt
+from schema.events import PageViewed
+from schema.instants import milliseconds
+
+_SLACK_MS = 60_000
+"""What a store's clock may have been put back by: its receipts expire that much earlier than
+their events say."""
+
+
+class Receipts:
+    """The receipts whose event was not met in the log yet."""
+
+    def __init__(self, found: Findings, scanned_ms: int) -> None:
+        """`scanned_ms`: when the store was asked for the names of its receipts."""
+        self._found = found
+        self._scanned_ms = scanned_ms
+        self._by_event: defaultdict[str, list[StoredReceipt]] = defaultdict(list)
+        """By stream id; more than one where something is wrong."""
+        self.read_ms = scanned_ms
+        """When the last of them was read."""
+
+    def add(self, receipts: Iterable[StoredReceipt]) -> None:
+        """Keep what was read until its event is met."""
+        for receipt in receipts:
+            self._by_event[receipt.stream_id].append(receipt)
+            if not 0 <= receipt.left_ms <= RECEIPT_MS:
+                self._found.add(
+                    "receipt expiry",
+                    f"receipt {receipt.request_id}: expires in {receipt.left_ms} ms",
+                )
+
+    def verify(self, event: PageViewed, verdict: Verdict | None) -> None:
+        """That one receipt says what the event does; None: what it said of its window's end is
+        not known."""
+        receipts = self._by_event.pop(event.stream_id, [])
+        if not receipts:
+            self._verify_is_gone(event)
+        is_answered = False
+        for request_id, answer, _ in receipts:
+            self._found.compared["receipts"] += 1
+            said = answer if verdict is None else receipt_of(event, verdict.window.ends_ms)
+            if answer != said or not request_id.startswith(event.request_id):
+                self._found.add(
+                    "receipt",
+                    f"receipt {request_id}: answers {answer!r}, the log says {said!r} "
+                    f"to {event.request_id}",
+                )
+            elif is_answered:
+                self._found.add("receipt", f"receipt {request_id}: event {event.id} has another")
+            else:
+                is_answered = True
+
+    def verify_none_is_left(self) -> None:
+        """That every receipt belongs to an event, once the log was read to its end."""
+        for receipts in self._by_event.values():
+            for request_id, answer, _ in receipts:
+                self._found.add("receipt", f"receipt {request_id}: {answer!r} is not in the log")
+
+    def _verify_is_gone(self, event: PageViewed) -> None:
+        """Whether a receipt that is not there has expired, or is newer than the names read."""
+        recorded_ms = milliseconds(event.recorded_at)
+        is_due = recorded_ms + RECEIPT_MS - _SLACK_MS <= self.read_ms
+        if recorded_ms < self._scanned_ms and not is_due:
+            self._found.add("receipt missing", f"event {event.id}: its receipt is missing")
