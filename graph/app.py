@@ -1,29 +1,36 @@
 """The one place where the real parts are plugged together."""
 
+import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from starlette.applications import Starlette
 
 from db.embedded import StoreUrls
 from db.plans import PlanBook
-from db.pool import Database, open_database
+from db.pool import open_database
+from graph import ids
 from graph.api import api
 from graph.context import Context, Services
 from graph.http import Call, GraphQLView
 from graph.identity import Guests, GuestTokens, Identify
 from graph.networks import NetworkNames
 from graph.settings import Settings
-from graph.site import site
+from graph.site import StoreProblems, site
 from metering.meter import LedgerMeter, open_ledger
 from metering.policy import AdmissionRule
-from metering.safety import check_store
+from metering.safety import StoreWatch, check_store
 from metering.shards import shard_of
+from schema.errors import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
+
+PLANS_SECONDS = 30.0
+"""A changed plan is noticed within this time, and at once where the ledger has met it."""
 
 
 def utc_now() -> datetime:
@@ -56,9 +63,47 @@ async def build(
         async with open_ledger(urls.redis_url, plans.plan_of, admission=rule) as meter:
             for sentence in await check_store(meter.client, settings.on_unsafe_store):
                 _log.warning("unsafe_store", problem=sentence)
-            services = Services(database=database, meter=meter, plans=plans, now=now)
-            guests = _guests(settings, guest_secret, plans, NetworkNames(database, rule, now))
-            yield _application(settings, services, identify or guests, database, meter)
+            services = Services(
+                database=database,
+                meter=meter,
+                plans=plans,
+                now=now,
+                event_id=partial(ids.encode_event, guest_secret),
+            )
+            guests = _guests(settings, guest_secret, plans, NetworkNames(database, meter, rule))
+            async with _kept_fresh(plans):
+                view = _view(settings, services, identify or guests)
+                problems = _problems_of(meter, settings)
+                yield site(view, database, problems, has_graphiql=settings.graphiql)
+
+
+@asynccontextmanager
+async def _kept_fresh(plans: PlanBook) -> AsyncIterator[None]:
+    """Read the plans again and again: a deployment changes a row while servers run."""
+
+    async def reading() -> None:
+        while True:
+            await asyncio.sleep(PLANS_SECONDS)
+            with suppress(StoreUnavailable):
+                await plans.read()
+
+    task = asyncio.create_task(reading())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _problems_of(meter: LedgerMeter, settings: Settings) -> StoreProblems:
+    watch = StoreWatch(meter.client)
+
+    async def problems() -> Sequence[str]:
+        await meter.ping()
+        return await watch.problems() if settings.on_unsafe_store == "refuse" else ()
+
+    return problems
 
 
 def _guests(settings: Settings, secret: bytes, plans: PlanBook, networks: NetworkNames) -> Guests:
@@ -73,26 +118,20 @@ def _guests(settings: Settings, secret: bytes, plans: PlanBook, networks: Networ
     )
 
 
-def _application(
-    settings: Settings,
-    services: Services,
-    identify: Identify,
-    database: Database,
-    meter: LedgerMeter,
-) -> Starlette:
+def _view(settings: Settings, services: Services, identify: Identify) -> GraphQLView:
     def context(call: Call) -> Context:
         return Context(
             services=services,
             visit=call.visit,
             request_key=call.idempotency_key or secrets.token_urlsafe(16),
             now=services.now(),
+            limits=call.limits,
         )
 
-    view = GraphQLView(
+    return GraphQLView(
         api(),
         identify=identify,
         make_context=context,
         allowed_origins=settings.allowed_origins,
         is_introspectable=settings.introspection,
     )
-    return site(view, database, meter, has_graphiql=settings.graphiql)

@@ -1,17 +1,23 @@
 """The commands: serve, migrate, load, ledger, sdl."""
 
+import os
 import sys
 from collections.abc import Coroutine
+from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from schema.errors import CodestileError
 
+if TYPE_CHECKING:
+    from graph.settings import Settings
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
+    invoke_without_command=True,
     help="GraphQL backend of a medical-coding reference site.",
     pretty_exceptions_enable=False,
 )
@@ -26,13 +32,35 @@ Data = Annotated[
 Answer = TypeVar("Answer")
 
 
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        print(metadata.version("codestile"))
+        raise typer.Exit
+
+
 def main() -> None:
     """The console script: a refusal is one sentence on standard error and exit code 1."""
+    _open_standard_streams()
     try:
         app()
     except CodestileError as refused:
         print(f"codestile: {refused}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def _open_standard_streams() -> None:
+    """Give the process the streams that a service manager may have closed: the event loop would
+    take their numbers for its own files, and end the process when something else closes them."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 @app.command()
@@ -42,24 +70,19 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
 ) -> None:
     """Start the stores, load the catalogue on first use, and answer at /graphql."""
-    from graph.log import configure
     from graph.serve import serve as run
-    from graph.settings import read_settings
 
-    settings = read_settings(**_given(data=data, host=host, port=port))
-    configure(as_json=settings.log_format == "json")
-    _run(run(settings))
+    _run(run(_settings(data=data, host=host, port=port)))
 
 
 @app.command()
 def migrate(data: Data = None) -> None:
     """Bring the database to the newest form."""
     from db.migrate import migrate as apply
-    from graph.settings import read_settings
     from graph.stores import stores_to_use
 
     async def work() -> list[str]:
-        async with stores_to_use(read_settings(**_given(data=data))) as urls:
+        async with stores_to_use(_settings(data=data)) as urls:
             return await apply(urls.database_url)
 
     applied = _run(work())
@@ -74,11 +97,10 @@ def load_default(data: Data = None) -> None:
     from db.load import LoadReport, load_default
     from db.migrate import migrate as apply
     from graph.progress import showing_progress, table_of
-    from graph.settings import read_settings
     from graph.stores import stores_to_use
 
     async def work() -> tuple[LoadReport, ...]:
-        async with stores_to_use(read_settings(**_given(data=data))) as urls:
+        async with stores_to_use(_settings(data=data)) as urls:
             await apply(urls.database_url)
             with showing_progress() as progress:
                 return await load_default(urls.database_url, progress=progress)
@@ -90,9 +112,8 @@ def load_default(data: Data = None) -> None:
 def verify(data: Data = None) -> None:
     """Prove every balance against the log; exit code 1 and a sentence for each difference."""
     from graph.ledger import verified
-    from graph.settings import read_settings
 
-    report = _run(verified(read_settings(**_given(data=data))))
+    report = _run(verified(_settings(data=data)))
     for problem in report.problems:
         print(f"{problem.kind}: {problem.first} ({problem.count} in all)")
     print(
@@ -111,8 +132,15 @@ def sdl() -> None:
     print(printed(), end="")
 
 
-def _given(**options: object) -> dict[str, object]:
-    return {name: value for name, value in options.items() if value is not None}
+def _settings(**options: object) -> "Settings":
+    """The settings of this process, options of the command first; sets up the log."""
+    from graph.log import configure
+    from graph.settings import read_settings
+
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = read_settings(**given)
+    configure(as_json=settings.log_format == "json")
+    return settings
 
 
 def _run(work: Coroutine[Any, Any, Answer]) -> Answer:

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 
 import strawberry
 
 from db.plans import PlanBook
 from db.pool import Database
+from graph.day import Day
 from graph.identity import Visit
+from graph.limits import Limits
 from graph.loaders import Loaders
 from metering.meter import Meter
 from schema.people import ViewerKind
@@ -24,6 +26,8 @@ class Services:
     plans: PlanBook
     now: Callable[[], datetime]
     """The clock, UTC."""
+    event_id: Callable[[str], strawberry.ID]
+    """The published form of an event's id, which tells nothing of other events."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Context:
     """The client's Idempotency-Key, or one made for this request."""
     now: datetime
     """When the request came, UTC."""
+    limits: Limits
+    """What one request of this viewer may cost."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
@@ -43,15 +49,16 @@ class Context:
         object.__setattr__(self, "loaders", loaders)
 
     @property
-    def today(self) -> date:
-        """The date that answers are given as of, unless the question names another."""
-        return self.now.date()
+    def today(self) -> Day:
+        """The day that answers are given as of, unless the question names one."""
+        return Day(self.now.date())
 
-    @property
-    def plan(self) -> Plan:
-        """The plan of whoever asks; a visitor without a token is on the guest plan."""
+    async def plan(self) -> Plan:
+        """The plan of whoever asks, in the version they are on; a visitor without a token is on
+        the newest guest plan."""
         viewer = self.visit.viewer
-        return self.services.plans.newest[viewer.assignment.plan_key if viewer else "guest"]
+        plans = self.services.plans
+        return await plans.plan_of(viewer.assignment) if viewer else plans.newest["guest"]
 
     @property
     def viewer_kind(self) -> ViewerKind:

@@ -2,8 +2,10 @@
 
 import ast
 import inspect
-import textwrap
+import sys
 from enum import EnumMeta
+from functools import cache
+from itertools import pairwise
 
 import strawberry
 from graphql import (
@@ -64,16 +66,22 @@ def _describe_type(
 
 
 def attribute_docstrings(python: type) -> dict[str, str]:
-    """The string under each attribute of a class body, by attribute name."""
-    try:
-        source = textwrap.dedent(inspect.getsource(python))
-    except (OSError, TypeError):
+    """The string under each attribute of a class of ours, by attribute name."""
+    if python.__module__.partition(".")[0] not in ("graph", "schema"):
         return {}
-    body = ast.parse(source).body[0]
-    if not isinstance(body, ast.ClassDef):
-        return {}
+    return _docstrings_in(python.__module__).get(python.__name__, {})
+
+
+@cache
+def _docstrings_in(module: str) -> dict[str, dict[str, str]]:
+    """The attribute docstrings of every class of a module, read in one go."""
+    tree = ast.parse(inspect.getsource(sys.modules[module]))
+    return {node.name: _documented(node) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _documented(body: ast.ClassDef) -> dict[str, str]:
     found: dict[str, str] = {}
-    for attribute, text in zip(body.body, body.body[1:], strict=False):
+    for attribute, text in pairwise(body.body):
         name = _assigned_name(attribute)
         if (
             name

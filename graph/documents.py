@@ -4,6 +4,7 @@ Validation is most of the cost of a small query (2.5 of 3 ms), and Strawberry's 
 never hits, because the rule classes in its key are made anew for each request.
 """
 
+import sys
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,14 +29,16 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
-from graph.estimate import ListField, ListFinder, items_asked
+from graph.estimate import ListField, ListFinder, fields_asked
 from graph.limits import VALIDATION_ERRORS_SHOWN, Limits, Measure, exceeded, measure
 from graph.masking import ErrorCode, coded
 
 # Built once. Introspection's own depth is bounded by a rule among the specified ones.
 _RULES: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaybeNullValidationRule)
-_KEPT_TOKENS = 100_000
-"""Bound of the cache: a parsed token takes about 370 bytes, so about 40 MB of documents."""
+_KEPT_BYTES = 40_000_000
+"""Bound of the cache, in what its documents take in memory."""
+_BYTES_A_TOKEN = 370
+"""Of a parsed document; its text stays in memory besides, comments included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,15 @@ class Documents:
         schema: strawberry.Schema,
         *,
         is_introspectable: bool = True,
-        kept_tokens: int = _KEPT_TOKENS,
+        kept_bytes: int = _KEPT_BYTES,
     ) -> None:
         """Where introspection is off, errors suggest no names either."""
         self.schema = core_schema(schema)
         self._rules = _RULES if is_introspectable else (*_RULES, NoSchemaIntrospectionCustomRule)
         self._hides_names = not is_introspectable
         self._kept: OrderedDict[str, Document] = OrderedDict()
-        self._kept_tokens = kept_tokens
-        self._tokens = 0
+        self._kept_bytes = kept_bytes
+        self._bytes = 0
         _mark_one_of(self.schema)
 
     def read(self, text: str, limits: Limits) -> Document | list[GraphQLError]:
@@ -128,21 +131,25 @@ class Documents:
 
     def _keep(self, text: str, document: Document) -> None:
         self._kept[text] = document
-        self._tokens += document.measure.tokens
-        while self._tokens > self._kept_tokens:
-            _, forgotten = self._kept.popitem(last=False)
-            self._tokens -= forgotten.measure.tokens
+        self._bytes += size_of(text, document)
+        while self._bytes > self._kept_bytes:
+            self._bytes -= size_of(*self._kept.popitem(last=False))
 
 
-def too_many_items(
+def size_of(text: str, document: Document) -> int:
+    """About what a kept document takes, in bytes; text outside Latin-1 takes two or four each."""
+    return sys.getsizeof(text) + _BYTES_A_TOKEN * document.measure.tokens
+
+
+def too_many_fields(
     operation: Operation, variables: Mapping[str, Any], limits: Limits
 ) -> GraphQLError | None:
     """Why the operation's lists are refused with those variables; None when they are not."""
-    if items_asked(operation.lists, variables) <= limits.answer_items:
+    if fields_asked(operation.lists, variables) <= limits.answer_fields:
         return None
     message = (
-        f"The lists of the operation, nested, may hold more than {limits.answer_items} items. "
-        "Ask for smaller pages with `first`."
+        f"The lists of the operation may answer more than {limits.answer_fields} fields. "
+        "Ask for smaller pages with `first`, or for fewer fields."
     )
     return coded(ErrorCode.OPERATION_LIMIT_EXCEEDED, message)
 

@@ -1,8 +1,9 @@
-"""How many list items an operation may ask for, known before it runs.
+"""How many fields an operation may have to answer, known before it runs.
 
 graphql-core completes a list without giving the event loop a turn, so a nested list is refused by
-its size and not by its duration. The estimate is the number of list items the answer can hold:
-`children(first: 100) { edges { node { children(first: 50) … } } }` asks for 100 + 100 x 50.
+its size and not by its duration. The estimate counts the fields selected inside lists, times the
+items those can hold: `children(first: 100) { edges { node { title children(first: 50) { edges {
+node { title } } } } } }` may answer some 100 x (5 + 50 x 3) fields.
 """
 
 from collections.abc import Mapping
@@ -29,13 +30,14 @@ from graphql import (
     get_nullable_type,
     is_composite_type,
     is_list_type,
+    is_required_argument,
 )
 
 PAGE_MAX = 100
 """Largest `first` of any connection; resolvers refuse more, so more is not counted."""
 ASSUMED_LIST_LENGTH = 5
-"""Items of a list that takes no size and no list, as a breadcrumb: few, and not the caller's
-choice."""
+"""Items of a list that need not be given a size or a list, as a breadcrumb or the sections of a
+page: few, and not the caller's choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +54,31 @@ class ListField:
     """One selected list, its size, and the lists selected inside each of its items."""
 
     size: int | VariableSize
+    fields: int
+    """Fields selected in each item, those of the lists inside left out."""
     inside: tuple["ListField", ...]
 
 
-def items_asked(lists: tuple[ListField, ...], variables: Mapping[str, Any]) -> int:
-    """The list items that these lists hold together, with those variables."""
+def fields_asked(lists: tuple[ListField, ...], variables: Mapping[str, Any]) -> int:
+    """The fields that the items of these lists answer together, with those variables."""
     total = 0
     for field in lists:
         size = field.size
         if isinstance(size, VariableSize):
             size = _given(variables.get(size.name), size.otherwise)
-        total += size * (1 + items_asked(field.inside, variables))
+        total += size * (field.fields + fields_asked(field.inside, variables))
     return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Selected:
+    """What a selection holds: its own fields, and the lists whose items hold more."""
+
+    fields: int = 0
+    lists: tuple[ListField, ...] = ()
+
+    def __add__(self, other: "_Selected") -> "_Selected":
+        return _Selected(self.fields + other.fields, self.lists + other.lists)
 
 
 def _given(value: object, otherwise: int) -> int:
@@ -96,7 +111,7 @@ class ListFinder:
         self._schema = schema
         self._fragments = fragments
         self._operation = operation
-        self._found: dict[tuple[str, bool], tuple[ListField, ...]] = {}
+        self._found: dict[tuple[str, bool], _Selected] = {}
         self._defaults = {
             definition.variable.name.value: definition.default_value
             for definition in operation.variable_definitions or ()
@@ -105,12 +120,14 @@ class ListFinder:
     def lists(self) -> tuple[ListField, ...]:
         """The outermost lists, in document order, with those inside them."""
         root = self._schema.get_root_type(self._operation.operation)
-        return () if root is None else self._in(self._operation.selection_set, root, False)
+        if root is None:
+            return ()
+        return self._in(self._operation.selection_set, root, False).lists
 
     def _in(
         self, selection_set: SelectionSetNode, parent: GraphQLCompositeType, is_paged: bool
-    ) -> tuple[ListField, ...]:
-        found: list[ListField] = []
+    ) -> _Selected:
+        found = _Selected()
         for node in selection_set.selections:
             if isinstance(node, FieldNode):
                 found += self._of_field(node, parent, is_paged)
@@ -120,45 +137,46 @@ class ListFinder:
                 condition = node.type_condition
                 inner = self._composite(condition.name.value) if condition else parent
                 found += self._in(node.selection_set, inner, is_paged)
-        return tuple(found)
+        return found
 
-    def _of_fragment(
-        self, fragment: FragmentDefinitionNode, is_paged: bool
-    ) -> tuple[ListField, ...]:
+    def _of_fragment(self, fragment: FragmentDefinitionNode, is_paged: bool) -> _Selected:
         key = (fragment.name.value, is_paged)
         if key not in self._found:
             parent = self._composite(fragment.type_condition.name.value)
             self._found[key] = self._in(fragment.selection_set, parent, is_paged)
         return self._found[key]
 
-    def _of_field(
-        self, node: FieldNode, parent: GraphQLCompositeType, is_paged: bool
-    ) -> tuple[ListField, ...]:
+    def _of_field(self, node: FieldNode, parent: GraphQLCompositeType, is_paged: bool) -> _Selected:
+        one = _Selected(fields=1)
         if not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
-            return ()
+            return one
         field = parent.fields.get(node.name.value)
         if field is None or node.selection_set is None:
-            return ()
+            return one
         named = get_named_type(field.type)
         if not is_composite_type(named):
-            return ()
-        pages = "first" in field.args
-        inside = self._in(node.selection_set, named, pages)
+            return one
+        inside = self._in(node.selection_set, named, "first" in field.args)
         size = self._size(node, field, is_paged)
-        return inside if size is None else (ListField(size, inside),)
+        if size is None:
+            return one + inside
+        return _Selected(1, (ListField(size, inside.fields, inside.lists),))
 
     def _size(
         self, node: FieldNode, field: GraphQLField, is_paged: bool
     ) -> int | VariableSize | None:
-        """The field's own number of items; None when it is no list, or the list of a page."""
+        """The field's own number of items; None when it is no list, or the list of a page.
+
+        A field that must be given a list answers as many items, whatever they are wrapped in.
+        """
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
         if "first" in field.args:
             return self._sized_by(given.get("first"), _default_page(field))
+        for name, argument in field.args.items():
+            if is_required_argument(argument) and is_list_type(get_nullable_type(argument.type)):
+                return self._sized_by(given.get(name), 0)
         if not is_list_type(get_nullable_type(field.type)) or is_paged:
             return None
-        for name, argument in field.args.items():
-            if is_list_type(get_nullable_type(argument.type)):
-                return self._sized_by(given.get(name), 0)
         return ASSUMED_LIST_LENGTH
 
     def _sized_by(self, value: ValueNode | None, default: int) -> int | VariableSize:

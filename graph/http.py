@@ -23,7 +23,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.execution import optimized_is_awaitable
 
-from graph.documents import Document, Documents, Operation, core_schema, too_many_items
+from graph.documents import Document, Documents, Operation, core_schema, too_many_fields
 from graph.identity import VIEWER_HEADER, Identify, Visit
 from graph.limits import LIMITS, Limits
 from graph.masking import ErrorCode, coded, shown, shown_exception
@@ -53,7 +53,6 @@ TURN_SECONDS = 10.0
 _HEADERS = {
     "Vary": f"Accept, Origin, Sec-Fetch-Site, Authorization, Cookie, {VIEWER_HEADER}",
     "Cache-Control": "private, no-store",
-    "X-Content-Type-Options": "nosniff",
 }
 _CODES = {400: ErrorCode.BAD_USER_INPUT, 403: ErrorCode.FORBIDDEN}
 
@@ -169,7 +168,7 @@ class GraphQLView:
         if isinstance(operation, GraphQLError):
             return ExecutionResult(None, [operation])
         _refuse_kind(operation, method)
-        if (too_many := too_many_items(operation, params.variables, call.limits)) is not None:
+        if (too_many := too_many_fields(operation, params.variables, call.limits)) is not None:
             return ExecutionResult(None, [too_many])
         async with self._turn():
             return await self._execute(document, operation, params.variables, call)

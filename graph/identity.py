@@ -12,12 +12,17 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
+import structlog
 from starlette.requests import Request
 
 from schema.people import Assignment, Network, Viewer, ViewerKind
+from schema.usage import ClientClass
+
+_log = structlog.get_logger(__name__)
 
 Address = IPv4Address | IPv6Address
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -31,8 +36,8 @@ _COOKIE_SECONDS = 400 * 24 * 3600
 
 def is_prefetch(headers: Mapping[str, str]) -> bool:
     """Whether the browser asks ahead of its reader, who may never look."""
-    purposes = f"{headers.get('sec-purpose', '')};{headers.get('purpose', '')}".lower()
-    return "prefetch" in re.split(r"[;,\s]+", purposes)
+    purposes = ";".join(headers.get(name, "") for name in ("sec-purpose", "purpose", "x-moz"))
+    return "prefetch" in re.split(r'[;,\s"]+', purposes.lower())
 
 
 def may_charge(method: str, headers: Mapping[str, str]) -> bool:
@@ -78,7 +83,8 @@ class Visit:
     viewer: Viewer | None
     """None until somebody unknown is charged for the first time."""
     may_charge: bool
-    is_prefetch: bool = False
+    client: ClientClass = ClientClass.OTHER
+    """What kind of program asks, for usage figures."""
     mint: Callable[[], Awaitable[Minted]] | None = None
     """Makes a new guest in the network of the request; None where guests are not made."""
     reassign: Callable[[Viewer], Viewer] = lambda viewer: viewer
@@ -153,8 +159,12 @@ class GuestTokens:
         network = Network(digest=digest, period=int(period)) if digest else None
         return guest_id, int(shard), network
 
+    def digest(self, text: str) -> bytes:
+        """32 bytes that only the holder of the secret can make of a text."""
+        return hmac.digest(self._secret, text.encode(), hashlib.sha256)
+
     def _signature(self, text: str) -> str:
-        return _base64(hmac.digest(self._secret, text.encode(), hashlib.sha256))
+        return _base64(self.digest(text))
 
 
 @dataclass(frozen=True)
@@ -181,8 +191,8 @@ class Guests:
         return Visit(
             viewer=self._viewer(*read) if read else None,
             may_charge=may_charge(request.method, request.headers),
-            is_prefetch=is_prefetch(request.headers),
-            mint=lambda: self._mint(request),
+            client=_client_class(request),
+            mint=lambda: self._mint(request, is_first=read is None),
             reassign=self._reassign,
         )
 
@@ -211,15 +221,37 @@ class Guests:
     def _reassign(self, viewer: Viewer) -> Viewer:
         return viewer.model_copy(update={"assignment": self._assignment()})
 
-    async def _mint(self, request: Request) -> Minted:
-        guest_id = f"g{_base64(secrets.token_bytes(16))}"
+    async def _mint(self, request: Request, *, is_first: bool) -> Minted:
         address = client_address(request, self.trusted_proxies)
-        is_exempt = any(address in network for network in self.exempt_networks)
-        network = None if is_exempt else await self.network_of(str(address))
+        network = None if self._is_exempt(request, address) else await self.network_of(str(address))
+        key = request.headers.get("idempotency-key") if is_first else None
+        guest_id = f"g{_base64(self._new_id(str(address), key))}"
         shard = self.shard_of(network.digest if network else guest_id)
         token = self.tokens.sign(guest_id, shard, network)
         headers = ((VIEWER_HEADER, token), ("Set-Cookie", self._cookie(token)))
         return Minted(self._viewer(guest_id, shard, network), token, headers)
+
+    def _new_id(self, address: str, key: str | None) -> bytes:
+        """16 bytes nobody can guess; the same again for a first request that is sent again.
+
+        A first answer that is lost takes its cookie with it. The Idempotency-Key of the second
+        try, from the same address, then makes the same guest, whose receipt answers.
+        """
+        if key is None:
+            return secrets.token_bytes(16)
+        return self.tokens.digest(f"guest {address} {key}")[:16]
+
+    def _is_exempt(self, request: Request, address: Address) -> bool:
+        """Whether the guest counts against no budget. Whom a proxy speaks for is unknown where
+        the proxy is not trusted, so nobody behind one is taken for a neighbour of ours."""
+        if not _is_in(address, self.exempt_networks):
+            return False
+        is_forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+        peer = parse_address(request.client.host) if request.client else None
+        if is_forwarded and not (peer and _is_in(peer, self.trusted_proxies)):
+            _warn_of_untrusted_proxy()
+            return False
+        return True
 
     def _cookie(self, token: str) -> str:
         secure = "; Secure" if self.is_https else ""
@@ -227,6 +259,19 @@ class Guests:
             f"{self.cookie_name}={token}; Max-Age={_COOKIE_SECONDS}; Path=/"
             f"; HttpOnly; SameSite=Lax{secure}"
         )
+
+
+def _client_class(request: Request) -> ClientClass:
+    if VIEWER_HEADER in request.headers:
+        return ClientClass.APP
+    is_browser = "sec-fetch-site" in request.headers or bool(request.cookies)
+    return ClientClass.BROWSER if is_browser else ClientClass.OTHER
+
+
+@cache
+def _warn_of_untrusted_proxy() -> None:
+    """Once: it would be said at every guest."""
+    _log.warning("untrusted_proxy", remedy="set CODESTILE_TRUSTED_PROXIES")
 
 
 _UNKNOWN = ip_address("0.0.0.0")  # noqa: S104 - the network of everybody without an address

@@ -15,7 +15,7 @@ PATIENCE_SECONDS = 10.0
 async def verified(settings: Settings) -> VerifyReport:
     """What comparing every balance with the log found; may run while pages are read."""
     async with (
-        stores_to_use(settings) as urls,
+        stores_to_use(settings, must_exist=True) as urls,
         open_database(urls.database_url) as database,
         open_store(urls.redis_url, timeout_seconds=PATIENCE_SECONDS) as client,
     ):

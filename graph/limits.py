@@ -38,6 +38,8 @@ class Limits:
     aliases: int
     root_fields: int
     fields: int
+    introspections: int
+    """Selections of `__schema` and `__type`: each may answer the whole schema."""
     introspection_fields: int
     """Fields below `__schema` and `__type`: the full introspection query has about 250."""
     directives: int
@@ -47,8 +49,9 @@ class Limits:
     """Operations in the document, whichever of them runs."""
     code_pages: int
     """`codePage` selections at the root of one operation."""
-    answer_items: int
-    """List items one operation may ask for, as estimated before it runs (graph/estimate.py)."""
+    answer_fields: int
+    """Fields that the lists of one operation may answer, as estimated before it runs
+    (graph/estimate.py): about a hundred thousand take a second."""
     list_items: int
     """Longest list accepted as an argument; resolvers check it."""
     deadline_seconds: float
@@ -62,12 +65,13 @@ _GUEST = Limits(
     aliases=15,
     root_fields=5,
     fields=200,
+    introspections=2,
     introspection_fields=500,
     directives=8,
     fragments=30,
     operations=1,
     code_pages=1,
-    answer_items=1_000,
+    answer_fields=10_000,
     list_items=20,
     deadline_seconds=2.0,
 )
@@ -78,12 +82,13 @@ _REGISTERED = Limits(
     aliases=30,
     root_fields=10,
     fields=500,
+    introspections=2,
     introspection_fields=500,
     directives=8,
     fragments=50,
     operations=5,
     code_pages=5,
-    answer_items=5_000,
+    answer_fields=40_000,
     list_items=50,
     deadline_seconds=5.0,
 )
@@ -94,12 +99,13 @@ _PARTNER = Limits(
     aliases=50,
     root_fields=20,
     fields=1_000,
+    introspections=2,
     introspection_fields=500,
     directives=8,
     fragments=50,
     operations=5,
     code_pages=20,
-    answer_items=20_000,
+    answer_fields=200_000,
     list_items=100,
     deadline_seconds=10.0,
 )
@@ -123,6 +129,7 @@ class Measure:
     aliases: int = 0
     root_fields: int = 0
     fields: int = 0
+    introspections: int = 0
     introspection_fields: int = 0
     directives: int = 0
     code_pages: int = 0
@@ -139,6 +146,7 @@ _LIMITED = {
     "aliases": "aliases",
     "root_fields": "fields at the root",
     "fields": "fields",
+    "introspections": "selections of __schema and __type",
     "introspection_fields": "introspection fields",
     "directives": "directives",
     "code_pages": "codePage selections in one operation",
@@ -205,6 +213,7 @@ class _Tally:
         self.aliases = 0
         self.root_fields = 0
         self.fields = 0
+        self.introspections = 0
         self.introspection_fields = 0
         self.directives = 0
         self.code_pages = 0
@@ -220,6 +229,7 @@ class _Tally:
     def _add(self, fragment: "_Tally", spread: _Spread) -> None:
         self.aliases += fragment.aliases
         self.directives += fragment.directives
+        self.introspections += fragment.introspections
         self.introspection_fields += fragment.introspection_fields
         if spread.is_introspection:
             self.introspection_fields += fragment.fields
@@ -263,6 +273,7 @@ def _tally(definition: OperationDefinitionNode | FragmentDefinitionNode) -> _Tal
             tally.aliases += node.alias is not None
             tally.root_fields += is_at_root
             tally.code_pages += is_at_root and name == "codePage"
+            tally.introspections += name in _INTROSPECTION
             tally.introspection_fields += is_meta
             if not is_meta:
                 tally.fields += 1

@@ -1,13 +1,13 @@
 """Reads of one request, gathered over one turn of the event loop and asked in one statement."""
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from datetime import date
 from typing import NamedTuple, Self, TypeVar
 
 from strawberry.dataloader import DataLoader
 
 from db import codes, crosswalks, pages
 from db.pool import Database
+from graph.day import Day
 from metering.meter import Meter
 from schema.codes import Code, CodeKey, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
 from schema.crosswalks import Crosswalk, Translation, TranslationDirection
@@ -23,14 +23,14 @@ class CodeAsked(NamedTuple):
 
     system: CodeSystemKey | None
     text: str
-    on: date
+    on: Day
 
 
 class CodeOnDate(NamedTuple):
     """A code known by its row, as of a date."""
 
     id: int
-    on: date
+    on: Day
 
 
 class ChildrenAsked(NamedTuple):
@@ -39,7 +39,7 @@ class ChildrenAsked(NamedTuple):
     parent_id: int
     first: int
     after_position: int | None
-    on: date
+    on: Day
 
 
 class RowsAsked(NamedTuple):
@@ -49,13 +49,13 @@ class RowsAsked(NamedTuple):
     kind: str
     to: CodeSystemKey
     direction: TranslationDirection
-    on: date
+    on: Day
     first: int
     start: int
 
     @classmethod
     def of(
-        cls, found: Translation, direction: TranslationDirection, on: date, first: int, start: int
+        cls, found: Translation, direction: TranslationDirection, on: Day, first: int, start: int
     ) -> Self:
         """The rows of `found` from place `start` on; it must have a source and a map."""
         assert found.source is not None
@@ -76,7 +76,7 @@ class Loaders:
         self.pages: DataLoader[CodeAsked, PageLookup] = DataLoader(self._pages)
         self.ancestors: DataLoader[CodeOnDate, tuple[Code, ...]] = DataLoader(self._ancestors)
         self.children: DataLoader[ChildrenAsked, codes.Children] = DataLoader(self._children)
-        self.systems: DataLoader[date, tuple[CodeSystem, ...]] = DataLoader(self._systems)
+        self.systems: DataLoader[Day, tuple[CodeSystem, ...]] = DataLoader(self._systems)
         self.rows: DataLoader[RowsAsked, tuple[Crosswalk, ...]] = DataLoader(self._rows)
         # A decision is a fact of its own: never answered from an earlier one of the request.
         self.decisions: DataLoader[ViewRequest, Decision | Redirect] = DataLoader(
@@ -84,38 +84,38 @@ class Loaders:
         )
 
     async def _codes(self, asked: list[CodeAsked]) -> Sequence[CodeLookup]:
-        async def read(on: date, batch: list[CodeAsked]) -> Sequence[CodeLookup]:
+        async def read(on: Day, batch: list[CodeAsked]) -> Sequence[CodeLookup]:
             refs = [(item.system, item.text) for item in batch]
-            return await codes.codes_by_ref(self._database, refs, on)
+            return await codes.codes_by_ref(self._database, refs, on.date)
 
         return await _per_group(asked, lambda item: item.on, read)
 
     async def _pages(self, asked: list[CodeAsked]) -> Sequence[PageLookup]:
-        async def read(on: date, batch: list[CodeAsked]) -> Sequence[PageLookup]:
+        async def read(on: Day, batch: list[CodeAsked]) -> Sequence[PageLookup]:
             refs = [(item.system, item.text) for item in batch]
-            return await pages.pages_by_ref(self._database, refs, on)
+            return await pages.pages_by_ref(self._database, refs, on.date)
 
         return await _per_group(asked, lambda item: item.on, read)
 
     async def _ancestors(self, asked: list[CodeOnDate]) -> Sequence[tuple[Code, ...]]:
-        async def read(on: date, batch: list[CodeOnDate]) -> Sequence[tuple[Code, ...]]:
-            found = await codes.ancestors_of(self._database, [item.id for item in batch], on)
+        async def read(on: Day, batch: list[CodeOnDate]) -> Sequence[tuple[Code, ...]]:
+            found = await codes.ancestors_of(self._database, [item.id for item in batch], on.date)
             return [found.get(item.id, ()) for item in batch]
 
         return await _per_group(asked, lambda item: item.on, read)
 
     async def _children(self, asked: list[ChildrenAsked]) -> Sequence[codes.Children]:
-        async def read(on: date, batch: list[ChildrenAsked]) -> Sequence[codes.Children]:
+        async def read(on: Day, batch: list[ChildrenAsked]) -> Sequence[codes.Children]:
             wanted = [
                 codes.ChildrenWanted(item.parent_id, item.first, item.after_position)
                 for item in batch
             ]
-            return await codes.children_of(self._database, wanted, on)
+            return await codes.children_of(self._database, wanted, on.date)
 
         return await _per_group(asked, lambda item: item.on, read)
 
-    async def _systems(self, asked: list[date]) -> Sequence[tuple[CodeSystem, ...]]:
-        return [await codes.code_systems(self._database, on) for on in asked]
+    async def _systems(self, asked: list[Day]) -> Sequence[tuple[CodeSystem, ...]]:
+        return [await codes.code_systems(self._database, on.date) for on in asked]
 
     async def _rows(self, asked: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
         async def read(alike: RowsAsked, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
@@ -124,7 +124,7 @@ class Loaders:
                 [item.source for item in batch],
                 {alike.to},
                 alike.direction,
-                alike.on,
+                alike.on.date,
                 alike.first,
                 alike.start,
             )

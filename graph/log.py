@@ -14,8 +14,8 @@ _SECRET_KEYS = frozenset(
 """Entries that are never written, whatever they hold."""
 _SECRET_TEXT = re.compile(
     r"v1\.g[\w-]{22}\.[\w.-]+"  # guest tokens
-    r"|csk_live_\w+"  # API keys
-    r"|(?<=://)[^/@\s]+(?=@)"  # user and password in the URL of a store
+    r"|csk_live_[\w-]+"  # API keys
+    r"|(?<=://)[^\s]+(?=@)"  # user and password in the URL of a store
 )
 
 

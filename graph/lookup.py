@@ -4,8 +4,10 @@ from datetime import date
 from typing import Annotated
 
 import strawberry
+import structlog
 
 from graph import ids
+from graph.day import EARLIEST, LATEST, Day
 from graph.loaders import CodeAsked
 from graph.types.codes import Code
 from graph.types.problems import (
@@ -18,6 +20,8 @@ from graph.types.problems import (
 from schema import codes as shapes
 from schema.codes import CodeMissing, CodeSystemKey, MissingReason
 from schema.errors import StoreUnavailable
+
+_log = structlog.get_logger(__name__)
 
 
 @strawberry.input
@@ -64,16 +68,35 @@ AsOf = Annotated[
 ]
 
 
-def asked_of(ref: CodeRef, on: date) -> CodeAsked | InvalidInput:
-    """What a reference asks for, or why it asks for nothing."""
+def day_of(as_of: date | None, today: Day) -> Day | InvalidInput:
+    """The day to answer as of, or why the one named cannot be."""
+    if not as_of:
+        return today
+    if EARLIEST <= as_of <= LATEST:
+        return Day(as_of, is_named=True)
+    message = f"asOf must be from {EARLIEST} to {LATEST}, not {as_of}."
+    return InvalidInput.at(["asOf"], "DATE_RANGE", message)
+
+
+def asked_of(
+    ref: CodeRef, as_of: date | None, today: Day, path: list[str]
+) -> CodeAsked | InvalidInput:
+    """What a reference at `path` asks for, or why it asks for nothing.
+
+    An id that names a day asks as of that day, unless the question names another.
+    """
+    on = day_of(as_of, today)
+    if isinstance(on, InvalidInput):
+        return on
     if ref.key:
         return CodeAsked(ref.key.system, ref.key.value, on)
-    if ref.value:
-        return CodeAsked(None, ref.value, on)
-    key = ids.decode_code(ref.id or "")
-    if key is None:
-        return InvalidInput.at(["ref", "id"], "CODE_ID", "The id is not the id of a code.")
-    return CodeAsked(key.system, key.value, on)
+    if ref.id is strawberry.UNSET:
+        return CodeAsked(None, ref.value or "", on)
+    decoded = ids.decode_code(ref.id or "")
+    if decoded is None:
+        return InvalidInput.at([*path, "id"], "CODE_ID", "The id is not the id of a code.")
+    key, named = decoded
+    return CodeAsked(key.system, key.value, on if as_of else named or on)
 
 
 def text_of(ref: CodeRef) -> str:
@@ -83,34 +106,45 @@ def text_of(ref: CodeRef) -> str:
     return ref.value or ref.id or ""
 
 
-def answer(found: shapes.CodeLookup, on: date) -> CodeLookupResult:
-    """The published form of a look-up's result."""
+def answer(found: shapes.CodeLookup, on: Day, path: list[str]) -> CodeLookupResult:
+    """The published form of the result of looking up the reference at `path`."""
     if isinstance(found, CodeMissing):
-        return missing(found)
+        return missing(found, path)
     if isinstance(found, tuple):
         return CodeCandidates(candidates=[Code.of(code, on) for code in found])
     return Code.of(found, on)
 
 
-def missing(found: CodeMissing) -> NotFound | InvalidInput:
+def missing(found: CodeMissing, path: list[str]) -> NotFound | InvalidInput:
     """The answer when there is no code: never "not found" for what is merely not loaded."""
     match found.reason:
         case MissingReason.UNKNOWN:
             return NotFound(problem_code=ProblemCode.NOT_FOUND, message=found.message)
         case MissingReason.NOT_LOADED:
-            return InvalidInput.at(["asOf"], "NOT_LOADED", found.message, ProblemCode.NOT_LOADED)
+            return InvalidInput.at(path, "NOT_LOADED", found.message, ProblemCode.NOT_LOADED)
         case MissingReason.NOT_A_CODE:
-            return InvalidInput.at(["ref"], "CODE_FORM", found.message)
+            return InvalidInput.at(path, "CODE_FORM", found.message)
 
 
 def unavailable(away: StoreUnavailable) -> ServiceUnavailable:
-    """The answer while a store is away."""
+    """The answer while a store is away, which the log is told too."""
+    _log.warning("store_unavailable", store=away.store, reason=str(away))
     if away.store == "valkey":
-        code, message = ProblemCode.METER_UNAVAILABLE, "Pages cannot be opened at the moment."
+        # A call that was sent may still be carried out, however late its store answers.
+        code, message = (
+            ProblemCode.METER_UNAVAILABLE,
+            (
+                "Pages cannot be opened at the moment. Please ask again for the same code: "
+                "it is never charged twice."
+            ),
+        )
     else:
-        code, message = ProblemCode.STORE_UNAVAILABLE, "The catalogue is away at the moment."
+        code, message = (
+            ProblemCode.STORE_UNAVAILABLE,
+            ("The catalogue is away at the moment. Please ask again."),
+        )
     return ServiceUnavailable(
         problem_code=code,
-        message=f"{message} Nothing was charged; please ask again.",
+        message=message,
         retry_after_seconds=away.retry_after_seconds,
     )

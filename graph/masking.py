@@ -71,7 +71,7 @@ def _public(error: GraphQLError, logged: set[int]) -> dict[str, Any]:
 
 def _unavailable(cause: StoreUnavailable) -> dict[str, Any]:
     return {
-        "message": "A store did not answer. Nothing was charged for this; please ask again.",
+        "message": "A store did not answer. Please ask again.",
         "extensions": {
             "code": ErrorCode.STORE_UNAVAILABLE.value,
             "retryable": True,

@@ -13,7 +13,8 @@ from schema import codes as shapes
 
 
 async def nodes_by_id(context: Context, wanted: Sequence[str]) -> list[Node | None]:
-    """What each id stands for as of today, in the order of the ids; None for nothing."""
+    """What each id stands for, in the order of the ids; None for nothing. A code is told as of
+    the day that its id names, else as of today."""
     decoded = [ids.decode(text) for text in wanted]
     kinds = {item[0] for item in decoded if item}
     found: dict[tuple[str, str], Node] = {}
@@ -29,12 +30,13 @@ async def nodes_by_id(context: Context, wanted: Sequence[str]) -> list[Node | No
 async def _codes(context: Context, texts: list[str]) -> dict[tuple[str, str], Node]:
     asked = {}
     for text in texts:
-        key = ids.code_key(text)
-        if key is not None:
-            asked[text] = CodeAsked(key.system, key.value, context.today)
+        named = ids.code_on(text)
+        if named is not None:
+            key, on = named
+            asked[text] = CodeAsked(key.system, key.value, on or context.today)
     found = await context.loaders.codes.load_many(list(asked.values()))
     return {
-        ("code", text): Code.of(code, context.today)
+        ("code", text): Code.of(code, asked[text].on)
         for text, code in zip(asked, found, strict=True)
         if isinstance(code, shapes.Code)
     }
@@ -50,5 +52,5 @@ async def _systems(context: Context) -> dict[tuple[str, str], Node]:
 
 
 async def _maps(context: Context) -> dict[tuple[str, str], Node]:
-    releases = await codes.map_releases(context.services.database, context.today)
+    releases = await codes.map_releases(context.services.database, context.today.date)
     return {("map", f"{item.kind}:{item.label}"): MapRelease.of(item) for item in releases}

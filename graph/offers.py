@@ -17,16 +17,16 @@ _ACCOUNTS = {
 }
 
 
-def views(count: int) -> str:
-    """A number of page views in words: `1 page view`, `5 page views`."""
-    return f"{count} page view" + ("" if count == 1 else "s")
+def counted(count: int, thing: str) -> str:
+    """A number of things in words: `1 page view`, `5 page views`."""
+    return f"{count} {thing}" + ("" if count == 1 else "s")
 
 
 def offer(kind: ViewerKind, plans: Mapping[str, Plan]) -> UpgradeOffer | None:
     """What would give this kind of viewer more; None for those who have all there is."""
     if kind is ViewerKind.GUEST:
         more = plans["registered"].page_view_limit
-        text = "more views" if more is None else f"{more} more view" + ("" if more == 1 else "s")
+        text = "more views" if more is None else counted(more, "more view")
         return UpgradeOffer(
             action=UpgradeAction.REGISTER,
             text=f"Register free account to get {text}.",
@@ -75,8 +75,8 @@ def _banner(found: usage.Allowance, kind: ViewerKind, more: UpgradeOffer | None)
     if found.limit is None or found.remaining is None:
         return None
     sentences = [
-        f"{found.remaining} code page view{'' if found.remaining == 1 else 's'} remaining.",
-        f"{_ACCOUNTS[kind]} are limited to {views(found.limit)}.",
+        f"{counted(found.remaining, 'code page view')} remaining.",
+        f"{_ACCOUNTS[kind]} are limited to {counted(found.limit, 'page view')}.",
     ]
     if found.resets_at is not None:
         sentences.append(f"The count starts anew at {found.resets_at:%Y-%m-%d %H:%M} UTC.")

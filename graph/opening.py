@@ -2,12 +2,10 @@
 
 import base64
 import hashlib
-from datetime import date
-
-import strawberry
 
 from graph import offers
 from graph.context import Context
+from graph.day import Day
 from graph.loaders import CodeAsked
 from graph.lookup import missing, unavailable
 from graph.sections import Grant, Reader, sections_of
@@ -24,6 +22,7 @@ from schema.usage import (
     Decision,
     Outcome,
     Redirect,
+    ViewContext,
     ViewRequest,
 )
 
@@ -47,11 +46,12 @@ async def open_page(
     try:
         found = await context.loaders.pages.load(asked)
         if isinstance(found, CodeMissing):
-            return missing(found)
+            return missing(found, ["ref"])
         if isinstance(found, tuple):
             return CodeCandidates(candidates=[Code.of(code, asked.on) for code in found])
         if preview or not context.visit.may_charge:
-            return _page(context, found, asked.on, Grant.PREVIEW, await allowance_of(context), None)
+            left = await allowance_of(context)
+            return await _page(context, found, asked.on, Grant.PREVIEW, left, None)
         return await _metered(context, found, asked.on, path)
     except StoreUnavailable as away:
         return unavailable(away)
@@ -61,11 +61,12 @@ async def allowance_of(context: Context) -> Allowance:
     """What whoever asks has left; a visitor without a token has a whole guest allowance."""
     viewer = context.visit.viewer
     if viewer is None:
-        return Allowance(limit=context.plan.page_view_limit, used=0, resets_at=None)
+        plan = await context.plan()
+        return Allowance(limit=plan.page_view_limit, used=0, resets_at=None)
     return await context.services.meter.allowance(viewer)
 
 
-async def _metered(context: Context, page: Page, on: date, path: str) -> CodePageResult:
+async def _metered(context: Context, page: Page, on: Day, path: str) -> CodePageResult:
     decision = await _decide(context, page.code.key, path)
     if decision.outcome is Outcome.BLOCKED:
         return Forbidden(
@@ -74,7 +75,7 @@ async def _metered(context: Context, page: Page, on: date, path: str) -> CodePag
             upgrade=None,
         )
     grant = _GRANTS[decision.outcome]
-    shown = _page(context, page, on, grant, decision.allowance, decision)
+    shown = await _page(context, page, on, grant, decision.allowance, decision)
     return shown if grant is Grant.OPEN else _refused(shown, grant)
 
 
@@ -83,7 +84,10 @@ async def _decide(context: Context, code: CodeKey, path: str) -> Decision:
     viewer = await context.visit.guest()
     for _ in range(3):
         request = ViewRequest(
-            viewer=viewer, code=code, request_id=_request_id(context, viewer, code, path)
+            viewer=viewer,
+            code=code,
+            request_id=_request_id(context, viewer, code, path),
+            context=ViewContext(client=context.visit.client),
         )
         answer = await context.loaders.decisions.load(request)
         if isinstance(answer, Decision):
@@ -106,24 +110,24 @@ def _request_id(context: Context, viewer: Viewer, code: CodeKey, path: str) -> s
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
-def _page(
+async def _page(
     context: Context,
     page: Page,
-    on: date,
+    on: Day,
     grant: Grant,
     left: Allowance,
     decision: Decision | None,
 ) -> CodePage:
     plans = context.services.plans.newest
     allowance = offers.allowance(left, context.viewer_kind, plans)
-    reader = Reader(plan=context.plan, plans=plans, more=allowance.upgrade)
+    reader = Reader(plan=await context.plan(), plans=plans, more=allowance.upgrade)
     parts = sections_of(page, grant, reader, on)
     return CodePage(
         code=Code.of(page.code, on),
         locked_section_count=locked_count(parts),
         view=PageView(
             was_charged=decision is not None and decision.is_charged,
-            event_id=strawberry.ID(decision.event_id) if decision else None,
+            event_id=context.services.event_id(decision.event_id) if decision else None,
             recorded_at=decision.recorded_at if decision else None,
             allowance=allowance,
         ),

@@ -38,8 +38,8 @@ def table_of(reports: tuple[LoadReport, ...]) -> Table:
     """What a load did, a line a release."""
     table = Table("release", "rows", "added", "changed", "removed", "unresolved", "seconds")
     for done in reports:
-        if done.skipped:
-            table.add_row(done.release, str(done.rows), "already loaded", "", "", "", "")
+        if done.skipped_because:
+            table.add_row(done.release, str(done.rows), done.skipped_because, "", "", "", "")
             continue
         counts = (done.rows, done.added, done.changed, done.removed, done.unresolved)
         table.add_row(done.release, *map(str, counts), f"{done.seconds:.1f}")

@@ -1,5 +1,6 @@
 """The root of every question."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import strawberry
 from db import crosswalks as crosswalk_reads
 from graph import nodes, offers
 from graph.context import Info
+from graph.day import Day
 from graph.limits import LIMITS
 from graph.lookup import (
     AsOf,
@@ -17,9 +19,11 @@ from graph.lookup import (
     CodeRef,
     answer,
     asked_of,
+    day_of,
     text_of,
     unavailable,
 )
+from graph.masking import ErrorCode, coded
 from graph.opening import allowance_of, open_page
 from graph.types.codes import CodeSystem
 from graph.types.crosswalks import Translation, Translations
@@ -31,7 +35,7 @@ from graph.types.problems import (
     RateLimited,
     ServiceUnavailable,
 )
-from graph.types.relay import FIRST_MAX, Node, bad_input
+from graph.types.relay import Node
 from graph.types.viewer import Allowance, Meter
 from schema.codes import CodeKey, CodeSystemKey, normalize
 from schema.crosswalks import TranslationDirection
@@ -42,6 +46,14 @@ CrosswalksResult = Annotated[
     Translations | Forbidden | InvalidInput | RateLimited | ServiceUnavailable,
     strawberry.union("CrosswalksResult", description="The translations, or why there are none."),
 ]
+
+
+MOST = "at most {} for guests, {} for registered readers and subscribers, {} for partners.".format(
+    *(
+        LIMITS[kind].list_items
+        for kind in (ViewerKind.GUEST, ViewerKind.REGISTERED, ViewerKind.PARTNER)
+    )
+)
 
 
 @strawberry.type
@@ -59,7 +71,8 @@ class Viewer:
             Meter, strawberry.argument(description="What is counted.")
         ] = Meter.CODE_PAGE_VIEW,
     ) -> Allowance | None:
-        """What this viewer has left; null, with an error, while the ledger does not answer."""
+        """What this viewer has left when asked; a page opened by the same operation tells what is
+        left after it. Null, with an error, while the ledger does not answer."""
         del meter  # one meter so far
         context = info.context
         found = await allowance_of(context)
@@ -74,17 +87,18 @@ class Query:
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
     ) -> Node | None:
-        """Anything with an id, as of today; null when the id stands for nothing."""
+        """Anything with an id; null when the id stands for nothing."""
         return (await nodes.nodes_by_id(info.context, [id]))[0]
 
     @strawberry.field
     async def nodes(
         self,
         info: Info,
-        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Their ids.")],
-    ) -> list[Node | None]:
-        """Several things by their ids, in the order of the ids; null for an id of nothing."""
-        _bounded(info, "ids", len(ids))
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description=f"Their ids, {MOST}")],
+    ) -> list[Node | None] | None:
+        """Several things by their ids, in the order of the ids; null for an id of nothing.
+        Null as a whole, with an error, while the catalogue does not answer."""
+        _bound(info, "ids", len(ids))
         return await nodes.nodes_by_id(info.context, ids)
 
     @strawberry.field
@@ -93,8 +107,9 @@ class Query:
         return Viewer(kind=info.context.viewer_kind)
 
     @strawberry.field
-    async def code_systems(self, info: Info) -> list[CodeSystem]:
-        """Every code system, with the releases loaded here and whether they are stale."""
+    async def code_systems(self, info: Info) -> list[CodeSystem] | None:
+        """Every code system, with the releases loaded here and whether they are stale today;
+        null, with an error, while the catalogue does not answer."""
         systems = await info.context.loaders.systems.load(info.context.today)
         return [CodeSystem.of(system) for system in systems]
 
@@ -106,19 +121,19 @@ class Query:
         as_of: AsOf = None,
     ) -> CodeLookupResult:
         """The free facts of one code. Charges nothing."""
-        (item,) = await _look_up(info, [ref], as_of)
+        (item,) = await _look_up(info, {("ref",): ref}, as_of)
         return item
 
     @strawberry.field
     async def codes(
         self,
         info: Info,
-        refs: Annotated[list[CodeRef], strawberry.argument(description="Which codes.")],
+        refs: Annotated[list[CodeRef], strawberry.argument(description=f"Which codes, {MOST}")],
         as_of: AsOf = None,
     ) -> list[CodeLookupItem]:
         """The free facts of several codes, one answer for each, in the order asked."""
-        _bounded(info, "refs", len(refs))
-        found = await _look_up(info, refs, as_of)
+        _bound(info, "refs", len(refs))
+        found = await _look_up(info, {("refs", str(n)): ref for n, ref in enumerate(refs)}, as_of)
         return [
             CodeLookupItem(requested=text_of(ref), result=result)
             for ref, result in zip(refs, found, strict=True)
@@ -129,7 +144,7 @@ class Query:
         self,
         info: Info,
         sources: Annotated[
-            list[CodeKeyInput], strawberry.argument(description="The codes to translate.")
+            list[CodeKeyInput], strawberry.argument(description=f"The codes to translate, {MOST}")
         ],
         to: Annotated[
             list[CodeSystemKey] | None,
@@ -144,15 +159,22 @@ class Query:
         """What the loaded maps say about a batch of codes. For partners, subscribers and staff;
         other readers find the crosswalks of one code in the sections of its page."""
         context = info.context
-        if not context.plan.can_list_crosswalks:
+        if not (await context.plan()).can_list_crosswalks:
             return Forbidden(
                 problem_code=ProblemCode.FORBIDDEN,
                 message="Crosswalks in batches are for partners, subscribers and staff. "
                 "The crosswalks of one code are a section of its page.",
                 upgrade=offers.batch_offer(),
             )
-        _bounded(info, "sources", len(sources))
-        return await _translate(info, sources, to, direction, as_of or context.today)
+        _bound(info, "sources", len(sources))
+        on = day_of(as_of, context.today)
+        if isinstance(on, InvalidInput):
+            return on
+        if to is not None and not to:
+            return InvalidInput.at(
+                ["to"], "EMPTY", "to names no system; leave it out for every map."
+            )
+        return await _translate(info, sources, to, direction, on)
 
     @strawberry.field
     async def code_page(
@@ -166,32 +188,41 @@ class Query:
         ] = False,
     ) -> CodePageResult:
         """The page of one code. Opening a page that this viewer has not opened in this window
-        takes one page view; opening it again, retrying and reloading take none."""
-        asked = asked_of(ref, as_of or info.context.today)
+        takes one page view; opening it again, retrying and reloading take none. A guest may select
+        one page in one operation, a registered reader or subscriber 5, a partner 20."""
+        asked = asked_of(ref, as_of, info.context.today, ["ref"])
         if isinstance(asked, InvalidInput):
             return asked
         path = ".".join(str(part) for part in info.path.as_list())
         return await open_page(info.context, asked, path, preview=preview)
 
 
-def _bounded(info: Info, name: str, count: int) -> None:
-    most = LIMITS[info.context.viewer_kind].list_items
+def _bound(info: Info, name: str, count: int) -> None:
+    most = info.context.limits.list_items
     if count > most:
-        raise bad_input(f"{name} has {count} items; at most {most} are answered at once.")
+        message = f"{name} has {count} items; at most {most} are answered at once."
+        raise coded(ErrorCode.BAD_USER_INPUT, message)
 
 
-async def _look_up(info: Info, refs: list[CodeRef], as_of: date | None) -> list[CodeLookupResult]:
-    on = as_of or info.context.today
-    asked = [asked_of(ref, on) for ref in refs]
+async def _look_up(
+    info: Info, refs: Mapping[tuple[str, ...], CodeRef], as_of: date | None
+) -> list[CodeLookupResult]:
+    """The answer to each reference, by the path that it was given at."""
+    context = info.context
+    asked = {at: asked_of(ref, as_of, context.today, list(at)) for at, ref in refs.items()}
     try:
-        found = iter(
-            await info.context.loaders.codes.load_many(
-                [item for item in asked if not isinstance(item, InvalidInput)]
-            )
-        )
+        wanted = [item for item in asked.values() if not isinstance(item, InvalidInput)]
+        found = iter(await context.loaders.codes.load_many(wanted))
     except StoreUnavailable as away:
         return [unavailable(away)] * len(refs)
-    return [item if isinstance(item, InvalidInput) else answer(next(found), on) for item in asked]
+    return [
+        item if isinstance(item, InvalidInput) else answer(next(found), item.on, list(at))
+        for at, item in asked.items()
+    ]
+
+
+def _no_code(source: CodeKeyInput) -> str | None:
+    return None if normalize(source.value) else "The text cannot be a code of any system."
 
 
 async def _translate(
@@ -199,19 +230,19 @@ async def _translate(
     sources: list[CodeKeyInput],
     to: list[CodeSystemKey] | None,
     direction: TranslationDirection,
-    on: date,
+    on: Day,
 ) -> CrosswalksResult:
     # A text that is no code is looked up as one that no system has: its answer says unknown.
     keys = [CodeKey(source.system, normalize(source.value) or "?") for source in sources]
+    database = info.context.services.database
     try:
-        found = await crosswalk_reads.translations(
-            info.context.services.database, keys, to, direction, on, FIRST_MAX, 0
-        )
+        # No rows yet: each answer's own field says how many are wanted, and reads them together.
+        found = await crosswalk_reads.translations(database, keys, to, direction, on.date, first=0)
     except StoreUnavailable as away:
         return unavailable(away)
     return Translations(
         items=[
-            Translation.of(translation, direction, on, requested=source.value)
+            Translation.of(translation, direction, on, source.value, _no_code(source))
             for source, of_source in zip(sources, found, strict=True)
             for translation in of_source
         ]

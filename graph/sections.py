@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from enum import Enum, auto
 
 from graph import ids
+from graph.day import Day
 from graph.types import sections as types
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
@@ -13,7 +13,7 @@ from graph.types.upgrade import UpgradeAction, UpgradeOffer
 from schema.crosswalks import TranslationDirection
 from schema.pages import LockReason, Page, SectionKind
 from schema.plans import Plan
-from schema.sections import empty_reason, section_item_count
+from schema.sections import emptiness, section_item_count
 
 
 class Grant(Enum):
@@ -85,7 +85,7 @@ def _is_withheld(page: Page) -> bool:
     return page.code.title is None and not is_written
 
 
-def sections_of(page: Page, grant: Grant, reader: Reader, on: date) -> list[types.PageSection]:
+def sections_of(page: Page, grant: Grant, reader: Reader, on: Day) -> list[types.PageSection]:
     """The eight sections of a page, in order, each as this reader may see it."""
     return [
         _section(kind, position, page, grant, reader, on)
@@ -94,18 +94,18 @@ def sections_of(page: Page, grant: Grant, reader: Reader, on: date) -> list[type
 
 
 def _section(
-    kind: SectionKind, position: int, page: Page, grant: Grant, reader: Reader, on: date
+    kind: SectionKind, position: int, page: Page, grant: Grant, reader: Reader, on: Day
 ) -> types.PageSection:
-    id, title = ids.encode("section", f"{page.code.key}:{kind}"), _TITLES[kind]
-    empty = empty_reason(kind, page)
+    id, title = ids.encode_section(page.code.key, on, kind), _TITLES[kind]
+    empty = emptiness(kind, page)
     if empty is not None:
-        reason, explanation = empty
+        state, explanation = empty
         return types.EmptySection(
             id=id,
             kind=kind,
             title=title,
             position=position,
-            empty_reason=reason,
+            state=state,
             explanation=explanation,
         )
     locked = lock_reason(kind, page, grant, reader)
@@ -135,7 +135,7 @@ _NOUNS = {
     SectionKind.GUIDELINES: ("instruction", "instructions"),
     SectionKind.MODIFIERS: ("modifier", "modifiers"),
     SectionKind.CROSSWALKS: ("crosswalk row", "crosswalk rows"),
-    SectionKind.CODE_EDITS: ("code pair rule", "code pair rules"),
+    SectionKind.CODE_EDITS: ("code edit rule", "code edit rules"),
     SectionKind.COVERAGE_AND_PAYMENT: ("value", "values"),
     SectionKind.HISTORY: ("release", "releases"),
 }
@@ -161,7 +161,7 @@ def _upgrade(locked: LockReason, reader: Reader) -> UpgradeOffer | None:
             return None
 
 
-def _content(kind: SectionKind, page: Page, on: date) -> types.SectionContent:
+def _content(kind: SectionKind, page: Page, on: Day) -> types.SectionContent:
     match kind:
         case SectionKind.OFFICIAL_DESCRIPTION | SectionKind.COMMON_LANGUAGE:
             return _written(kind, page) or _title(page)
@@ -194,7 +194,7 @@ def _title(page: Page) -> types.TextContent:
     return types.TextContent(text=page.code.title or "", format=types.TextFormat.PLAIN)
 
 
-def _notes(page: Page, on: date) -> types.NotesContent:
+def _notes(page: Page, on: Day) -> types.NotesContent:
     return types.NotesContent(
         notes=[
             types.Note(
@@ -207,7 +207,7 @@ def _notes(page: Page, on: date) -> types.NotesContent:
     )
 
 
-def _modifiers(page: Page, on: date) -> types.ModifiersContent:
+def _modifiers(page: Page, on: Day) -> types.ModifiersContent:
     return types.ModifiersContent(
         modifiers=[
             types.ModifierUse(modifier=Code.of(use.modifier, on), guidance=use.guidance)
@@ -216,7 +216,7 @@ def _modifiers(page: Page, on: date) -> types.ModifiersContent:
     )
 
 
-def _crosswalks(page: Page, on: date) -> types.CrosswalksContent:
+def _crosswalks(page: Page, on: Day) -> types.CrosswalksContent:
     return types.CrosswalksContent(
         translations=[
             Translation.of(found, TranslationDirection.FORWARD, on) for found in page.translations
@@ -224,20 +224,25 @@ def _crosswalks(page: Page, on: date) -> types.CrosswalksContent:
     )
 
 
-def _edits(page: Page, on: date) -> types.CodeEditsContent:
+def _edits(page: Page, on: Day) -> types.CodeEditsContent:
     return types.CodeEditsContent(
-        pairs=[
+        all_pairs=[
             types.CodePairEdit(
                 column_one=Code.of(edit.column_one, on),
                 column_two=Code.of(edit.column_two, on),
-                is_modifier_allowed=edit.is_modifier_allowed,
+                modifier=edit.modifier,
                 rationale=edit.rationale,
                 effective_from=edit.effective_from,
                 effective_to=edit.effective_to,
             )
             for edit in page.edits
         ],
-        units_per_day=page.units_per_day,
+        unit_limits=[
+            types.UnitLimit(
+                units_per_day=limit.units_per_day, setting=limit.setting, rationale=limit.rationale
+            )
+            for limit in page.unit_limits
+        ],
     )
 
 

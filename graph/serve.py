@@ -9,15 +9,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import structlog
 import uvicorn
 
+from db.embedded.data_folder import write_secret
 from db.load import load_default
+from db.load.report import SAME_BYTES
 from db.migrate import migrate
 from graph.app import build
 from graph.progress import showing_progress
+from graph.protocol import BoundedHttp
 from graph.settings import Settings
 from graph.stores import stores_to_serve
 from schema.errors import SettingRefused
+
+_log = structlog.get_logger(__name__)
 
 GRACE_SECONDS = 10
 """How long requests under way may go on after the server was told to stop."""
@@ -46,18 +52,27 @@ class _Server(uvicorn.Server):
 async def serve(settings: Settings) -> None:
     """Serve until told to stop; raises what keeps it from starting."""
     async with stores_to_serve(settings) as (urls, embedded):
+        secret = guest_secret(settings)
         with bound(settings.host, settings.port) as listener:
             address = settings.public_url or _address(settings.host, listener)
             if embedded:
                 embedded.announce(address)
             await migrate(urls.database_url)
-            with showing_progress() as progress:
-                await load_default(urls.database_url, progress=progress)
-            async with build(settings, urls, guest_secret(settings)) as app:
-                await _answer(app, listener, address)
+            await _load_once(urls.database_url)
+            async with build(settings, urls, secret) as app:
+                await _answer(app, listener, welcome(address, settings))
 
 
-async def _answer(app: object, listener: socket.socket, address: str) -> None:
+async def _load_once(database_url: str) -> None:
+    """Load what is not loaded yet; what stands in its way stays, and the log says what it is."""
+    with showing_progress() as progress:
+        reports = await load_default(database_url, progress=progress)
+    for report in reports:
+        if report.skipped_because not in (None, SAME_BYTES):
+            _log.warning("not_loaded", release=report.release, reason=report.skipped_because)
+
+
+async def _answer(app: object, listener: socket.socket, greeting: str) -> None:
     config = uvicorn.Config(
         app,  # type: ignore[arg-type]  # any ASGI application
         log_config=None,
@@ -68,10 +83,10 @@ async def _answer(app: object, listener: socket.socket, address: str) -> None:
         limit_concurrency=CONNECTIONS_AT_ONCE,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        http="httptools",
+        http=BoundedHttp,
         ws="none",
     )
-    server = _Server(config, WELCOME.format(address=address))
+    server = _Server(config, greeting)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, server)
@@ -83,15 +98,24 @@ def _stop(server: uvicorn.Server) -> None:
     server.should_exit = True
 
 
-WELCOME = """
-Codestile answers at {address}/graphql (explore it at {address}/graphiql)
+def welcome(address: str, settings: Settings) -> str:
+    """What is printed once the server answers: where, and a line to try it with."""
+    explore = f" (explore it at {address}/graphiql/)" if settings.graphiql else ""
+    return f"""
+Codestile answers at {address}/graphql{explore}
 
 Open a code page as a guest:
 
   curl -s {address}/graphql -H 'content-type: application/json' \\
-    -d '{{"query":"{{ codePage(ref: {{key: {{system: ICD10CM, value: \\"I10\\"}}}}) {{ __typename \
-... on CodePage {{ banner code {{ displayValue title }} sections {{ title __typename }} }} }} }}"}}'
+    -d '{TRY}'
 """
+
+
+TRY = (
+    '{"query":"{ codePage(ref: {key: {system: ICD10CM, value: \\"I10\\"}}) { __typename '
+    '... on CodePage { banner code { displayValue title } sections { title __typename } } } }"}'
+)
+"""The body of a request that opens a page."""
 
 
 @contextmanager
@@ -127,16 +151,13 @@ def guest_secret(settings: Settings) -> bytes:
     """The key that signs guest tokens: from the settings, or made once for the data folder."""
     if settings.guest_secret:
         return settings.guest_secret.get_secret_value().encode()
+    if not settings.is_embedded:
+        raise SettingRefused("set CODESTILE_GUEST_SECRET: servers with common stores share it")
     return kept_secret(settings.data / "guest.secret")
 
 
 def kept_secret(file: Path) -> bytes:
     """The secret in `file`, made on first use and readable by its owner only."""
-    with contextlib.suppress(FileNotFoundError):
-        return file.read_bytes()
-    made = secrets.token_hex(32).encode()
-    draft = file.with_suffix(".draft")
-    draft.touch(mode=0o600)
-    draft.write_bytes(made)
-    draft.rename(file)
-    return made
+    if not file.exists():
+        write_secret(file, secrets.token_hex(32))
+    return file.read_bytes()

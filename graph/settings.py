@@ -4,6 +4,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AliasChoices,
@@ -24,6 +25,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 def _split(value: object) -> object:
     if isinstance(value, str):
+        if value.strip().lower() == "none":
+            return ()
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value
 
@@ -36,6 +39,15 @@ _SCHEMES = {
     "database_url": ("postgresql", "postgres"),
     "redis_url": ("redis", "rediss", "unix"),
 }
+
+
+def _origin(text: str) -> str:
+    """Scheme, host and port as browsers write them; raises ValueError for anything else."""
+    parts = urlsplit(text)
+    rest = (parts.path.rstrip("/"), parts.query, parts.fragment, parts.username)
+    if parts.scheme not in ("http", "https") or not parts.hostname or any(rest):
+        raise ValueError(f"{text} is no address such as https://codes.example")
+    return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
 def _default_data() -> Path:
@@ -84,8 +96,8 @@ class Settings(BaseSettings):
     network_budget: int = Field(50, ge=1, le=1_000_000)
     """New guests of one network that may open a page in one period of 30 days."""
     exempt_networks: Networks | None = None
-    """Networks outside the budget, comma separated; unset: loopback when the stores are private,
-    else none."""
+    """Networks outside the budget, comma separated, or `none`; unset: loopback when the stores
+    are private and no public address is set, else none."""
     introspection: bool = True
     """Whether the schema may be asked for through GraphQL."""
     graphiql: bool = True
@@ -111,9 +123,17 @@ class Settings(BaseSettings):
             raise ValueError("set both DATABASE_URL and REDIS_URL, or neither")
         if self.guest_secret and len(self.guest_secret.get_secret_value()) < 32:
             raise ValueError("CODESTILE_GUEST_SECRET needs at least 32 characters")
-        if not self.is_embedded and self.guest_secret is None:
-            raise ValueError("set CODESTILE_GUEST_SECRET: several servers must share it")
         return self
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_origin(cls, value: str | None) -> str | None:
+        return None if value is None else _origin(value)
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(_origin, values))
 
     @property
     def is_embedded(self) -> bool:
@@ -130,7 +150,8 @@ class Settings(BaseSettings):
         """Networks whose guests are not counted against a budget."""
         if self.exempt_networks is not None:
             return self.exempt_networks
-        if not self.is_embedded:
+        # With a public address a proxy stands in front, and everybody comes from loopback.
+        if not self.is_embedded or self.public_url:
             return ()
         return (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 

@@ -1,10 +1,14 @@
 """The addresses of the server: /graphql, and the few beside it."""
 
 import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -14,8 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from db.codes import is_anything_loaded
 from db.pool import Database
 from graph.sdl import printed
-from metering.meter import LedgerMeter
 from schema.errors import StoreUnavailable
+
+StoreProblems = Callable[[], Awaitable[Sequence[str]]]
+"""Says what makes the ledger's store unfit now; raises StoreUnavailable when it is away."""
 
 _WEB = Path(str(files("graph") / "web"))
 _CONFINED = {
@@ -25,19 +31,18 @@ _CONFINED = {
         "font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; "
         "frame-ancestors 'none'"
     ),
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
 }
 
 
 def site(
-    graphql: ASGIApp, database: Database, meter: LedgerMeter, *, has_graphiql: bool
+    graphql: ASGIApp, database: Database, store_problems: StoreProblems, *, has_graphiql: bool
 ) -> Starlette:
     """The application that answers every address."""
 
     async def ready(_: Request) -> Response:
-        return await _readiness(database, meter)
+        return await _readiness(database, store_problems)
 
     routes: list[BaseRoute] = [
         Route("/graphql", graphql),
@@ -49,12 +54,9 @@ def site(
         routes += [
             Route("/", _to_graphiql),
             Mount("/graphiql/queries", StaticFiles(directory=_WEB / "queries")),
-            Mount(
-                "/graphiql",
-                _with_headers(StaticFiles(directory=_WEB / "graphiql", html=True)),
-            ),
+            Mount("/graphiql", _confined(StaticFiles(directory=_WEB / "graphiql", html=True))),
         ]
-    return Starlette(routes=routes)
+    return Starlette(routes=routes, middleware=[Middleware(_as_declared)])
 
 
 async def _health(_: Request) -> Response:
@@ -62,8 +64,9 @@ async def _health(_: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def _readiness(database: Database, meter: LedgerMeter) -> Response:
-    """Whether a page could be opened now: 200 when both stores answer and a release is loaded."""
+async def _readiness(database: Database, store_problems: StoreProblems) -> Response:
+    """Whether a page could be opened now: 200 when both stores answer, the ledger's is safe and a
+    release is loaded."""
     parts = {"catalogue": "ok", "meter": "ok"}
     try:
         if not await is_anything_loaded(database):
@@ -71,7 +74,8 @@ async def _readiness(database: Database, meter: LedgerMeter) -> Response:
     except StoreUnavailable:
         parts["catalogue"] = "unavailable"
     try:
-        await meter.ping()
+        if problems := await store_problems():
+            parts["meter"] = " ".join(problems)
     except StoreUnavailable:
         parts["meter"] = "unavailable"
     is_ready = all(state == "ok" for state in parts.values())
@@ -80,28 +84,39 @@ async def _readiness(database: Database, meter: LedgerMeter) -> Response:
 
 async def _schema(request: Request) -> Response:
     """The published contract, for tools; unchanged text is answered with 304."""
-    text = printed()
-    etag = f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+    text, etag = _published()
     headers = {"ETag": etag, "Cache-Control": "public, max-age=300"}
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     return PlainTextResponse(text, headers=headers)
 
 
+@cache
+def _published() -> tuple[str, str]:
+    """The schema and its entity tag; printing takes milliseconds, which anyone could ask for."""
+    text = printed()
+    return text, f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
+
+
 async def _to_graphiql(_: Request) -> Response:
     return RedirectResponse("/graphiql/", 307)
 
 
-def _with_headers(app: ASGIApp) -> ASGIApp:
+def _confined(app: ASGIApp) -> ASGIApp:
     """The application with the headers that confine its pages to this server."""
+    return _with_headers(app, _CONFINED)
 
+
+def _as_declared(app: ASGIApp) -> ASGIApp:
+    """The application whose answers no browser may take for another type than they say."""
+    return _with_headers(app, {"X-Content-Type-Options": "nosniff"})
+
+
+def _with_headers(app: ASGIApp, more: Mapping[str, str]) -> ASGIApp:
     async def confined(scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    *((name.lower().encode(), value.encode()) for name, value in _CONFINED.items()),
-                ]
+                MutableHeaders(scope=message).update(more)
             await send(message)
 
         await app(scope, receive, with_headers)

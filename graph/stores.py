@@ -3,8 +3,15 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from db.embedded import EmbeddedStores, StoreUrls, embedded_stores, running_stores
+from db.embedded import (
+    EmbeddedStores,
+    StoreUrls,
+    embedded_stores,
+    has_stores,
+    running_stores,
+)
 from graph.settings import Settings
+from schema.errors import SettingRefused
 
 
 @asynccontextmanager
@@ -24,12 +31,19 @@ async def stores_to_serve(
 
 
 @asynccontextmanager
-async def stores_to_use(settings: Settings) -> AsyncIterator[StoreUrls]:
-    """The stores for a command beside the server: a running server's, or started for its time."""
+async def stores_to_use(
+    settings: Settings, *, must_exist: bool = False
+) -> AsyncIterator[StoreUrls]:
+    """The stores for a command beside the server: a running server's, or started for its time.
+
+    With `must_exist` raises SettingRefused where starting would make new ones.
+    """
     found = _given(settings) or running_stores(settings.data)
     if found:
         yield found
         return
+    if must_exist and not has_stores(settings.data):
+        raise SettingRefused(f"there are no stores in {settings.data}; name their folder by --data")
     async with embedded_stores(settings.data) as embedded:
         yield embedded.urls
 

@@ -4,7 +4,9 @@ import os
 import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -29,6 +31,20 @@ case "$*" in
         sleep "${SLOW:-0}"
         if [ -n "${FAIL-}" ]; then echo "$FAIL" >&2; exit 1; fi ;;
     *) echo "python $*" ;;
+esac
+"""
+# Makes the same environments, with the Python it is told to take.
+UV = """#!/bin/sh
+for last; do :; done
+case "$*" in
+    "venv "*)
+        [ "$5" = "${0%/*}/python3" ] || exit 1
+        mkdir -p "$last/bin"
+        cp "$5" "$last/bin/python"
+        cp "${0%/*}/codestile" "$last/bin/codestile"
+        echo "uv venv" >>"$CALLS" ;;
+    "pip install --python "*/.venv/bin/python" --no-deps"*) echo "uv ${*##*--no-}" >>"$CALLS" ;;
+    *) exit 1 ;;
 esac
 """
 CODESTILE = """#!/bin/sh
@@ -205,6 +221,28 @@ def test_server_takes_the_place_of_the_script(door: Door) -> None:
     assert process.returncode == -signal.SIGTERM
 
 
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_closed_streams_lead_nowhere(door: Door, shell: str) -> None:
+    """Else the first file that the server opens would get the number of one of them."""
+    interpreter = shutil.which(shell)
+    if interpreter is None:
+        pytest.skip(f"no {shell} here")
+    door.run("--help")
+    (door.root / ".venv/bin/codestile").write_text(
+        '#!/bin/sh\ntrue 3<&0 && true 3>&1 && true 3>&2 && echo open >"$CALLS"\n'
+    )
+    door.installed()
+
+    ended = subprocess.run(
+        ["sh", "-c", 'exec "$0" "$1" serve <&- >&- 2>&-', interpreter, door.root / "run"],
+        env={"PATH": str(door.tools), "CALLS": str(door.calls)},
+        check=False,
+    )
+
+    assert ended.returncode == 0
+    assert door.installed() == ["open"]
+
+
 def test_missing_python_is_said_in_one_line(door: Door) -> None:
     status, out, err = door.run("serve", TOO_OLD="1")
 
@@ -249,6 +287,38 @@ def test_failing_uv_leaves_the_work_to_pip(door: Door) -> None:
     assert door.installed() == MADE
 
 
+@pytest.mark.parametrize("no_venv", ["0", "1"], ids=["venv", "no venv"])
+def test_uv_does_all_the_work_where_it_is(door: Door, no_venv: str) -> None:
+    door.add("uv", UV)
+
+    status, out, err = door.run("sdl", NO_VENV=no_venv)
+
+    assert (status, out) == (0, f"{door.elsewhere}|sdl|")
+    assert err == "run: installing into .venv; this happens once\n"
+    assert door.installed() == [f"uv {done}" for done in MADE]
+    assert door.run("sdl") == (0, out, "")
+    assert door.installed() == []
+
+
+def test_uv_brings_an_environment_up_to_date(door: Door) -> None:
+    door.add("uv", UV)
+    door.run("--help")
+    door.installed()
+    with (door.root / "requirements.lock").open("a") as file:
+        file.write("\n")
+
+    _, _, err = door.run("--help")
+
+    assert err == "run: bringing .venv up to date\n"
+    assert door.installed() == [f"uv {done}" for done in MADE[1:]]
+
+
+def test_benchmarks_show_what_they_measured(door: Door) -> None:
+    status, out, _ = door.run("bench", "tests/bench/bench_start.py")
+
+    assert (status, out) == (0, "python -m pytest -m bench -s tests/bench/bench_start.py\n")
+
+
 def test_no_command_prints_the_commands_and_installs_nothing(door: Door) -> None:
     status, out, err = door.run()
 
@@ -272,20 +342,29 @@ def test_continuous_integration_fails_when_either_half_does(tmp_path: Path) -> N
     assert statuses == {"check": (1, both), "test": (1, both), "nothing": (0, both)}
 
 
-@pytest.mark.slow
-def test_fresh_checkout_comes_up_for_real(tmp_path: Path) -> None:
-    """Needs the package registry. HOME is empty; only the PATH and the way out are set."""
-    checkout = tmp_path / "check out"
-    shutil.copytree(ROOT, checkout, ignore=shutil.ignore_patterns(".git", ".venv", "*_cache"))
-    way_out = ("PIP_", "UV_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
-    environment = {name: value for name, value in os.environ.items() if name.startswith(way_out)}
-    environment |= {"PATH": os.environ["PATH"], "HOME": "", "PIP_NO_CACHE_DIR": "1"}
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of this checkout without an environment."""
+    copy = tmp_path_factory.mktemp("front door") / "check out"
+    return shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", "*_cache"))
 
+
+@pytest.fixture(scope="module")
+def environment() -> dict[str, str]:
+    """The PATH and the way to the package registry, no HOME."""
+    way_out = ("PIP_", "UV_", "SSL_", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
+    taken = {name: value for name, value in os.environ.items() if name.startswith(way_out)}
+    return taken | {"PATH": os.environ["PATH"], "PIP_NO_CACHE_DIR": "1"}
+
+
+@pytest.mark.slow
+def test_fresh_checkout_comes_up_for_real(checkout: Path, environment: dict[str, str]) -> None:
+    """Needs the package registry."""
     ended = [
         subprocess.run(
             [checkout / "run", "sdl"],
-            cwd=tmp_path,
-            env=environment,
+            cwd=checkout.parent,
+            env={**environment, "HOME": ""},
             capture_output=True,
             text=True,
             check=False,
@@ -299,3 +378,34 @@ def test_fresh_checkout_comes_up_for_real(tmp_path: Path) -> None:
         "run: installing into .venv; this happens once\n",
         "",
     ]
+
+
+@pytest.mark.slow
+def test_server_comes_up_as_a_service(checkout: Path, environment: dict[str, str]) -> None:
+    """No terminal, no HOME, standard input closed, a strict umask, nothing to write in the code."""
+    subprocess.run([checkout / "run", "--help"], env=environment, check=True, capture_output=True)
+    subprocess.run(["chmod", "-R", "a-w", checkout], check=True)
+    with tempfile.TemporaryDirectory(prefix="codestile-") as data:
+        server = subprocess.Popen(
+            [
+                "sh",
+                "-c",
+                'umask 077; exec "$0" serve --data "$1" --port 0 <&-',
+                checkout / "run",
+                data,
+            ],
+            cwd="/",
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert server.stdout is not None
+        address = next((line.split()[3] for line in server.stdout if "answers at" in line), None)
+        ready = address and urlopen(address.replace("/graphql", "/readyz"), timeout=10).status
+        server.send_signal(signal.SIGTERM)
+        _, errors = server.communicate(timeout=30)
+
+    assert ready == 200, errors
+    assert server.returncode == 0

@@ -215,7 +215,14 @@ def test_no_licensed_descriptor_stands_beside_a_code() -> None:
     """ICD-9-CM has codes of five digits too, and its titles are public: such lines say so."""
     beside = _lines(LICENSED, _texts("db/load/", "tests/", "graph/web/queries/"))
 
-    assert [line for line in beside if "ICD9" not in line] == []
+    unexplained = [line for line in beside if "ICD9" not in line]
+
+    assert unexplained == [], (
+        "a number that could be a CPT code stands before a word that could be its title. "
+        "If it is one, take it out: those texts are licensed; use DM-4120 and your own words. "
+        "If it is of ICD-9-CM, name ICD9 on the same line. If it is only a number, write it "
+        "with an underscore (5_432) or break the line between the two."
+    )
 
 
 def test_tests_are_not_packages() -> None:

@@ -7,6 +7,7 @@ import strawberry
 
 from graph import ids
 from graph.context import Info
+from graph.day import Day
 from graph.loaders import ChildrenAsked, CodeOnDate
 from graph.types.relay import (
     FIRST_DEFAULT,
@@ -16,7 +17,6 @@ from graph.types.relay import (
     Node,
     page_size,
     position_after,
-    start_after,
 )
 from schema import codes as shapes
 from schema.codes import CodeKind, CodeStatus, CodeSystemKey
@@ -43,7 +43,7 @@ class CodeSystemRelease(Node):
 
     label: str
     """The publisher's name of the edition, for example `FY2026-APR`."""
-    effective_from: date
+    effective_from: date | None
     """First day in force."""
     effective_to: date | None
     """Last day in force; null until a successor is loaded or the system closed."""
@@ -57,10 +57,6 @@ class CodeSystemRelease(Node):
     """When it was loaded here, UTC."""
     code_count: int
     """Codes of every kind in the edition, chapters and headers included."""
-    is_stale: bool
-    """Whether a newer edition should be in force on the date asked about."""
-    stale_reason: str | None
-    """Which edition that is and since when; null when this one is current."""
 
     @classmethod
     def of(cls, release: shapes.Release) -> Self:
@@ -75,8 +71,6 @@ class CodeSystemRelease(Node):
             sha256=release.sha256,
             loaded_at=release.loaded_at,
             code_count=release.code_count,
-            is_stale=release.stale_reason is not None,
-            stale_reason=release.stale_reason,
         )
 
 
@@ -90,8 +84,8 @@ class CodeSystem(Node):
     """The system's full name."""
     publisher: str
     """Who maintains the system."""
-    uri: str
-    """The identifier of the system in HL7 terminology."""
+    uri: str | None
+    """The identifier of the system in HL7 terminology; null where HL7 has none."""
     license: LicenseNotice | None
     """The licence notice; null for works of the US government and for our own."""
     closed_on: date | None
@@ -107,18 +101,8 @@ class CodeSystem(Node):
         self, first: First = FIRST_DEFAULT, after: After = None
     ) -> Connection[CodeSystemRelease]:
         """The loaded editions, newest first; empty when none is loaded."""
-        start = start_after(after)
-        end = start + page_size(first)
-        releases = self.shape.releases
-        return Connection.of(
-            [
-                (start + place, CodeSystemRelease.of(release))
-                for place, release in enumerate(releases[start:end])
-            ],
-            after=after,
-            has_more=end < len(releases),
-            total=len(releases),
-        )
+        releases = [CodeSystemRelease.of(release) for release in self.shape.releases]
+        return Connection.part(releases, first, after)
 
     @classmethod
     def of(cls, system: shapes.CodeSystem) -> Self:
@@ -145,7 +129,8 @@ class CodeSystem(Node):
 
 @strawberry.type
 class Code(Node):
-    """The free facts of one code on one date; everything else is in the sections of its page."""
+    """The free facts of one code on one date; everything else is in the sections of its page.
+    Asked as of a named date it has another id than as of today."""
 
     value: str
     """Stored form: upper case, no dots, no blanks."""
@@ -164,7 +149,7 @@ class Code(Node):
     why_not_billable: str | None
     """The reason, when it may not."""
     effective_from: date | None
-    """First day this description was in force."""
+    """First day of the first loaded release that says so; the code itself may be older."""
     effective_to: date | None
     """Last day it was in force; null while open."""
     release: CodeSystemRelease | None
@@ -174,12 +159,12 @@ class Code(Node):
     stale_reason: str | None
     """Which release that is and since when; null when the description is current."""
     shape: strawberry.Private[shapes.Code]
-    on: strawberry.Private[date]
+    on: strawberry.Private[Day]
 
     @strawberry.field
     async def system(self, info: Info) -> CodeSystem:
         """The system the code belongs to; a code is never identified by its value alone."""
-        systems = await info.context.loaders.systems.load(self.on)
+        systems = await info.context.loaders.systems.load(info.context.today)
         return CodeSystem.of(next(found for found in systems if found.key == self.shape.key.system))
 
     @strawberry.field
@@ -214,11 +199,11 @@ class Code(Node):
         return await info.context.loaders.ancestors.load(CodeOnDate(self.shape.id, self.on))
 
     @classmethod
-    def of(cls, code: shapes.Code, on: date) -> Self:
+    def of(cls, code: shapes.Code, on: Day) -> Self:
         """The published form of a code as of `on`."""
         release = code.release
         return cls(
-            id=ids.encode("code", str(code.key)),
+            id=ids.encode_code(code.key, on),
             value=code.key.value,
             display_value=code.display,
             kind=code.kind,

@@ -7,6 +7,7 @@ import strawberry
 
 from graph import ids
 from graph.context import Info
+from graph.day import Day
 from graph.loaders import RowsAsked
 from graph.types.codes import Code
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First, Node, page_size, start_after
@@ -31,10 +32,6 @@ class MapRelease(Node):
     """First day the edition was meant for."""
     effective_to: date | None
     """Last day it was meant for; null while open."""
-    is_stale: bool
-    """Whether a newer edition exists."""
-    stale_reason: str | None
-    """Which one; null when this one is the last."""
 
     @classmethod
     def of(cls, release: shapes.MapRelease) -> Self:
@@ -46,8 +43,6 @@ class MapRelease(Node):
             sha256=release.sha256,
             effective_from=release.effective_from,
             effective_to=release.effective_to,
-            is_stale=release.stale_reason is not None,
-            stale_reason=release.stale_reason,
         )
 
 
@@ -71,7 +66,7 @@ class Crosswalk:
     """Number of the choice list in the scenario; null outside combinations."""
 
     @classmethod
-    def of(cls, row: shapes.Crosswalk, on: date) -> Self:
+    def of(cls, row: shapes.Crosswalk, on: Day) -> Self:
         """The published form of a row as of `on`."""
         return cls(
             source=Code.of(row.source, on),
@@ -98,9 +93,13 @@ class Translation:
     """The same in a sentence."""
     map_release: MapRelease | None
     """The edition that says so; null when no map is loaded."""
+    is_stale: bool
+    """Whether a newer edition of the map exists."""
+    stale_reason: str | None
+    """Which edition that is and since when; null when this one is the last."""
     shape: strawberry.Private[shapes.Translation]
     direction: strawberry.Private[TranslationDirection]
-    on: strawberry.Private[date]
+    on: strawberry.Private[Day]
 
     @strawberry.field
     async def crosswalks(
@@ -126,16 +125,21 @@ class Translation:
         cls,
         found: shapes.Translation,
         direction: TranslationDirection,
-        on: date,
+        on: Day,
         requested: str | None = None,
+        reason: str | None = None,
     ) -> Self:
-        """The published form of what a map says, as of `on`."""
+        """The published form of what a map says, as of `on`; `requested` and `reason` take the
+        place of what the look-up says where the text was no code to look up."""
+        release = found.map_release
         return cls(
             requested=requested or found.requested,
             source=Code.of(found.source, on) if found.source else None,
             status=found.status,
-            reason=found.reason,
-            map_release=MapRelease.of(found.map_release) if found.map_release else None,
+            reason=reason or found.reason,
+            map_release=MapRelease.of(release) if release else None,
+            is_stale=release is not None and release.stale_reason is not None,
+            stale_reason=release.stale_reason if release else None,
             shape=found,
             direction=direction,
             on=on,

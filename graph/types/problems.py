@@ -25,7 +25,8 @@ class ProblemCode(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     """Too many requests in a short time."""
     METER_UNAVAILABLE = "METER_UNAVAILABLE"
-    """The usage ledger does not answer, so no page can be opened; nothing was charged."""
+    """The usage ledger does not answer, so no page can be opened. The view may have been recorded
+    all the same: asking again for the same code is never charged twice."""
     STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
     """The catalogue does not answer."""
 
@@ -91,7 +92,7 @@ class RateLimited(Problem):
 
 @strawberry.type
 class ServiceUnavailable(Problem):
-    """A part of the service is away; nothing was charged and nothing is lost."""
+    """A part of the service is away. Ask again: nothing is lost, and nothing charged twice."""
 
     retry_after_seconds: int
     """How long to wait before asking again."""

@@ -1,12 +1,12 @@
 """Relay's conventions: nodes with opaque ids, connections with opaque cursors."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Generic, Self, TypeVar
 
 import strawberry
-from graphql import GraphQLError
 
 from graph import ids
+from graph.masking import ErrorCode, coded
 
 T = TypeVar("T")
 
@@ -79,11 +79,24 @@ class Connection(Generic[T]):
             total_count=total,
         )
 
+    @classmethod
+    def part(cls, whole: Sequence[T], first: int, after: str | None) -> Self:
+        """The part of a list at hand that was asked for, its places counted from 0."""
+        start = start_after(after)
+        end = start + page_size(first)
+        return cls.of(
+            list(enumerate(whole))[start:end],
+            after=after,
+            has_more=end < len(whole),
+            total=len(whole),
+        )
+
 
 def page_size(first: int) -> int:
     """`first` if it is in bounds; raises BAD_USER_INPUT otherwise."""
     if not 1 <= first <= FIRST_MAX:
-        raise bad_input(f"first must be between 1 and {FIRST_MAX}, not {first}.")
+        message = f"first must be between 1 and {FIRST_MAX}, not {first}."
+        raise coded(ErrorCode.BAD_USER_INPUT, message)
     return first
 
 
@@ -93,7 +106,7 @@ def position_after(cursor: str | None) -> int | None:
         return None
     position = ids.decode_cursor(cursor)
     if position is None:
-        raise bad_input("after is not a cursor of this list.")
+        raise coded(ErrorCode.BAD_USER_INPUT, "after is not a cursor of this list.")
     return position
 
 
@@ -101,8 +114,3 @@ def start_after(cursor: str | None) -> int:
     """The first place after a cursor in a list counted from 0."""
     position = position_after(cursor)
     return 0 if position is None else position + 1
-
-
-def bad_input(message: str) -> GraphQLError:
-    """The error of an argument that no schema can refuse."""
-    return GraphQLError(message, extensions={"code": "BAD_USER_INPUT"})

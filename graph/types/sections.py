@@ -8,10 +8,11 @@ import strawberry
 
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
+from graph.types.relay import FIRST_DEFAULT, After, Connection, First
 from graph.types.upgrade import UpgradeOffer
-from schema.pages import EmptyReason, LockReason, NoteKind, SectionKind
+from schema.pages import EmptyState, LockReason, ModifierIndicator, NoteKind, SectionKind
 
-for published in (SectionKind, LockReason, EmptyReason, NoteKind):
+for published in (SectionKind, LockReason, EmptyState, NoteKind, ModifierIndicator):
     strawberry.enum(published)
 
 
@@ -42,7 +43,8 @@ class Note:
     kind: NoteKind
     """What kind of instruction."""
     text: str
-    """The official text."""
+    """As printed, without a comma that joined it to its heading. A lead-in that ends in a colon and
+    the items below it are notes of their own, in that order."""
     inherited_from: Code | None
     """The code above that says it; null when the code itself does."""
 
@@ -89,10 +91,10 @@ class CodePairEdit:
     """The code that is paid."""
     column_two: Code
     """The code that is denied unless a modifier is allowed and used."""
-    is_modifier_allowed: bool
+    modifier: ModifierIndicator
     """Whether a modifier can lift the rule."""
-    rationale: str
-    """Why the pair is ruled out."""
+    rationale: str | None
+    """Why the pair is ruled out; null where the publisher does not say."""
     effective_from: date
     """First day of the rule."""
     effective_to: date | None
@@ -100,13 +102,29 @@ class CodePairEdit:
 
 
 @strawberry.type
+class UnitLimit:
+    """Most units of the code that are paid for one patient on one day."""
+
+    units_per_day: int
+    """The number of units."""
+    setting: str | None
+    """Where it applies, as the publisher calls it; null for every setting."""
+    rationale: str | None
+    """Why; null where the publisher does not say."""
+
+
+@strawberry.type
 class CodeEditsContent:
     """The loaded rules about reporting the code with others, and how often."""
 
-    pairs: list[CodePairEdit]
-    """Every loaded rule that names the code in either column."""
-    units_per_day: int | None
-    """Most units for one patient and day; null when not loaded."""
+    unit_limits: list[UnitLimit]
+    """One for each setting; empty when the loaded releases have none."""
+    all_pairs: strawberry.Private[list[CodePairEdit]]
+
+    @strawberry.field
+    def pairs(self, first: First = FIRST_DEFAULT, after: After = None) -> Connection[CodePairEdit]:
+        """The loaded rules that name the code in either column."""
+        return Connection.part(self.all_pairs, first, after)
 
 
 @strawberry.type
@@ -136,13 +154,13 @@ class HistoryEntry:
     release_label: str
     """The release."""
     effective_from: date
-    """First day it was in force for this code."""
+    """First day of the first loaded release that says so; the code itself may be older."""
     effective_to: date | None
     """Last day; null while open."""
     title: str | None
     """The official title in that release; null when its licence forbids."""
-    is_billable: bool
-    """Whether the code could be submitted on a claim."""
+    is_billable: bool | None
+    """Whether the code could be submitted on a claim; null where the release does not say."""
 
 
 @strawberry.type
@@ -210,7 +228,7 @@ class LockedSection(PageSection):
 class EmptySection(PageSection):
     """A section with no content for anyone, which is not the same as "none"."""
 
-    empty_reason: EmptyReason
+    state: EmptyState
     """Why there is no content."""
     explanation: str
     """The same in a sentence."""

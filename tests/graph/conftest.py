@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from graphql import execute, parse
 
 from db.plans import PlanBook
 from db.pool import Database
+from graph import ids
 from graph.api import api
 from graph.context import Context, Services
 from graph.identity import Visit
+from graph.limits import LIMITS
 from metering.meter import open_ledger
 from metering.shards import shard_of
 from schema.people import Assignment, Viewer, ViewerKind
@@ -27,7 +30,13 @@ async def services(catalogue: Database, redis_url: str) -> AsyncIterator[Service
     plans = PlanBook(catalogue)
     await plans.read()
     async with open_ledger(redis_url, plans.plan_of) as meter:
-        yield Services(database=catalogue, meter=meter, plans=plans, now=lambda: NOW)
+        yield Services(
+            database=catalogue,
+            meter=meter,
+            plans=plans,
+            now=lambda: NOW,
+            event_id=partial(ids.encode_event, b"a secret of the tests"),
+        )
 
 
 @pytest.fixture
@@ -39,7 +48,8 @@ def ask_as(services: Services) -> Callable[[str], Ask]:
 
         async def ask(query: str) -> Any:
             visit = Visit(viewer=viewer, may_charge=True)
-            context = Context(services, visit, secrets.token_hex(8), services.now())
+            limits = LIMITS[viewer.kind]
+            context = Context(services, visit, secrets.token_hex(8), services.now(), limits)
             schema = api()
             result = await execute(  # type: ignore[misc]
                 schema._schema,

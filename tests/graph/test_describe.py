@@ -1,6 +1,6 @@
 """The published schema says what everything means."""
 
-from graphql import GraphQLEnumType
+from graphql import GraphQLEnumType, GraphQLInterfaceType, GraphQLUnionType
 
 from graph.api import api
 
@@ -19,3 +19,21 @@ def test_everything_in_the_schema_is_described() -> None:
             silent += [f"{name}.{v}" for v, value in named.values.items() if not value.description]
 
     assert silent == []
+
+
+def test_fields_of_one_name_have_one_type_in_all_members_of_a_union_or_interface() -> None:
+    """Where they differ, a client that selects the field of two members is refused its query."""
+    schema = api()._schema
+    different = {}
+    for name, named in schema.type_map.items():
+        if not isinstance(named, GraphQLUnionType | GraphQLInterfaceType):
+            continue
+        types: dict[str, set[str]] = {}
+        for member in schema.get_possible_types(named):
+            for field, found in member.fields.items():
+                types.setdefault(field, set()).add(str(found.type))
+        clashes = {field: sorted(found) for field, found in types.items() if len(found) > 1}
+        if clashes:
+            different[name] = clashes
+
+    assert different == {}

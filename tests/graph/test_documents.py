@@ -5,7 +5,7 @@ import strawberry
 from graphql import GraphQLError
 
 from graph import documents as module
-from graph.documents import Document, Documents, Operation, too_many_items
+from graph.documents import Document, Documents, Operation, too_many_fields
 from graph.limits import LIMITS
 from schema.people import ViewerKind
 
@@ -44,6 +44,15 @@ class Thing:
     def breadcrumb(self) -> list["Thing"]:
         return []
 
+    @strawberry.field
+    def parts(self, kinds: list[str] | None = None) -> list["Thing"]:  # noqa: ARG002
+        return []
+
+
+@strawberry.type
+class Wrapped:
+    items: list[Thing]
+
 
 @strawberry.type
 class Query:
@@ -54,6 +63,10 @@ class Query:
     @strawberry.field
     def things(self, refs: list[str]) -> list[Thing]:  # noqa: ARG002
         return []
+
+    @strawberry.field
+    def wrapped(self, refs: list[str]) -> Wrapped:  # noqa: ARG002
+        return Wrapped(items=[])
 
 
 SCHEMA = strawberry.Schema(Query)
@@ -83,7 +96,7 @@ def only(document: Document) -> Operation:
 
 
 def items(documents: Documents, text: str, **variables: object) -> int:
-    return module.items_asked(only(read(documents, text)).lists, variables)
+    return module.fields_asked(only(read(documents, text)).lists, variables)
 
 
 def test_the_same_text_is_validated_once(documents, monkeypatch):
@@ -167,17 +180,29 @@ def test_refused_documents_are_not_kept(documents):
 
 
 def test_the_longest_unused_documents_are_forgotten():
-    documents = Documents(SCHEMA, kept_tokens=20)
     a, b, c, d = (f"{{ thing {{ {name}: name }} }}" for name in "abcd")
+    one = module.size_of(a, read(Documents(SCHEMA), a))
+    documents = Documents(SCHEMA, kept_bytes=one * 2)
     kept = {text: read(documents, text) for text in (a, b)}
     read(documents, a)
     read(documents, c)
 
     assert read(documents, a) is kept[a]
     assert b not in documents._kept
-    assert documents._tokens == 16
+    assert documents._bytes == one * 2
     read(documents, d)
     assert list(documents._kept) == [a, d]
+
+
+def test_long_comments_push_documents_out_by_their_length():
+    """Comments are no tokens, and would fill the memory if only tokens were counted."""
+    documents = Documents(SCHEMA, kept_bytes=100_000)
+
+    for number in range(100):
+        read(documents, f"{{ thing {{ name }} }} #{number} {'x' * 15_000}")
+
+    assert len(documents._kept) == 5
+    assert documents._bytes < 100_000
 
 
 @pytest.mark.parametrize(
@@ -222,23 +247,23 @@ PAGES = "children(first: %s) { edges { node { %s } } }"
     ("inside", "variables", "expected"),
     [
         ("name", {}, 0),
-        (PAGES % (100, "name"), {}, 100),
-        (PAGES % (100, PAGES % (50, "name")), {}, 100 + 100 * 50),
-        ("children { edges { node { name } } }", {}, 20),
+        (PAGES % (100, "name"), {}, 100 * 3),
+        (PAGES % (100, PAGES % (50, "name")), {}, 100 * (3 + 50 * 3)),
+        ("children { edges { node { name } } }", {}, 20 * 3),
         (PAGES % (-5, "name"), {}, 0),
-        (PAGES % (5_000, "name"), {}, 100),
-        (PAGES % ("$n", "name"), {"n": 7}, 7),
-        (PAGES % ("$n", "name"), {"n": 10**30}, 100),
-        (PAGES % ("$n", "name"), {"n": "x"}, 1),
-        (PAGES % ("$n", "name"), {"n": None}, 20),
-        (PAGES % ("$n", "name"), {}, 20),
-        (PAGES % ("$m", "name"), {}, 30),
+        (PAGES % (5_000, "name"), {}, 100 * 3),
+        (PAGES % ("$n", "name"), {"n": 7}, 7 * 3),
+        (PAGES % ("$n", "name"), {"n": 10**30}, 100 * 3),
+        (PAGES % ("$n", "name"), {"n": "x"}, 1 * 3),
+        (PAGES % ("$n", "name"), {"n": None}, 20 * 3),
+        (PAGES % ("$n", "name"), {}, 20 * 3),
+        (PAGES % ("$m", "name"), {}, 30 * 3),
         ("breadcrumb { breadcrumb { name } }", {}, 5 + 25),
         ("a: breadcrumb { name } ... on Thing { b: breadcrumb { name } }", {}, 10),
-        ("...F b: breadcrumb { ...F }", {}, 3 + 5 + 5 * 3),
+        ("...F b: breadcrumb { ...F }", {}, 3 * 3 + 5 * (1 + 3 * 3)),
     ],
 )
-def test_list_items_are_estimated_before_anything_runs(documents, inside, variables, expected):
+def test_fields_in_lists_are_estimated_before_anything_runs(documents, inside, variables, expected):
     declared = [f"${n}: Int{d}" for n, d in (("n", ""), ("m", " = 30")) if f"${n}" in inside]
     text = f"query {'(' + ', '.join(declared) + ')' if declared else ''} {{ thing {{ {inside} }} }}"
     if "...F" in inside:
@@ -255,6 +280,19 @@ def test_a_list_argument_counts_by_its_length(documents):
     assert items(documents, variable, r=["a"] * 40) == 40
 
 
+def test_a_list_that_may_be_left_out_does_not_hide_what_is_inside(documents):
+    text = "{ thing { parts { " + PAGES % (50, "name") + " } } }"
+    named = '{ thing { parts(kinds: ["a"]) { ' + PAGES % (50, "name") + " } } }"
+
+    assert items(documents, text) == items(documents, named) == 5 * (1 + 50 * 3)
+
+
+def test_a_field_that_must_be_given_a_list_counts_whatever_wraps_its_answers(documents):
+    text = '{ wrapped(refs: ["a", "b"]) { items { name } } }'
+
+    assert items(documents, text) == 2 + 2 * 5
+
+
 def test_an_empty_fragment_bomb_is_estimated_at_nothing(documents):
     chain = " ".join(f"fragment f{i} on Thing {{ ...f{i + 1} ...f{i + 1} }}" for i in range(29))
     text = f"{{ thing {{ ...f0 }} }} {chain} fragment f29 on Thing {{ }}"
@@ -263,11 +301,11 @@ def test_an_empty_fragment_bomb_is_estimated_at_nothing(documents):
 
 
 def test_nested_pages_are_refused_to_a_guest_and_allowed_to_a_partner(documents):
-    text = "{ thing { " + PAGES % (50, PAGES % (20, "name")) + " } }"
+    text = "{ thing { " + PAGES % (100, PAGES % (50, "name")) + " } }"
     operation = only(read(documents, text, GUEST))
 
-    error = too_many_items(operation, {}, GUEST)
+    error = too_many_fields(operation, {}, GUEST)
 
     assert error is not None
     assert error.extensions == {"code": "OPERATION_LIMIT_EXCEEDED"}
-    assert too_many_items(operation, {}, PARTNER) is None
+    assert too_many_fields(operation, {}, PARTNER) is None

@@ -164,6 +164,43 @@ async def test_a_renewed_guest_is_another(networks):
     assert visit.minted.viewer is renewed
 
 
+async def guest_made_for(networks: Networks, **options: str) -> str:
+    visit = await guests(networks)(request(**options))
+    return (await visit.guest()).id
+
+
+async def test_a_first_request_sent_again_makes_the_same_guest(networks):
+    first = await guest_made_for(networks, idempotency_key="the same key")
+
+    assert await guest_made_for(networks, idempotency_key="the same key") == first
+    assert await guest_made_for(networks, idempotency_key="another key") != first
+    elsewhere = await guest_made_for(networks, idempotency_key="the same key", client="203.0.113.8")
+    assert elsewhere != first
+
+
+async def test_a_guest_in_place_of_another_is_new_whatever_the_key(networks):
+    known = GuestTokens(SECRET).sign(GUEST, 12, NETWORK)
+    asked = {"codestile_viewer": known, "idempotency_key": "the same key"}
+
+    made = [await (await guests(networks)(request(**asked))).renew() for _ in range(2)]
+
+    assert made[0].id != made[1].id
+
+
+async def test_somebody_behind_an_unknown_proxy_is_no_neighbour(networks):
+    near = guests(networks, exempt_networks=(ip_network("127.0.0.0/8"),))
+    known = guests(
+        networks,
+        exempt_networks=(ip_network("127.0.0.0/8"),),
+        trusted_proxies=(ip_network("127.0.0.0/8"),),
+    )
+    forwarded = request(client="127.0.0.1", x_forwarded_for="127.0.0.1")
+
+    assert (await (await near(request(client="127.0.0.1"))).guest()).network is None
+    assert (await (await near(forwarded)).guest()).network is not None
+    assert (await (await known(forwarded)).guest()).network is None
+
+
 async def test_a_guest_on_an_older_plan_stays_itself(networks):
     version = [3]
     token = GuestTokens(SECRET).sign(GUEST, 12, NETWORK)

@@ -1,12 +1,14 @@
 """Ids round-trip, have one spelling each, and no text whatever breaks the decoder."""
 
 import base64
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graph import ids
+from graph.day import Day
 from schema.codes import CodeKey, CodeSystemKey
 
 
@@ -26,7 +28,18 @@ def test_an_id_is_what_it_was_in_every_release(kind, key, text):
 def test_a_code_id_names_its_code():
     key = CodeKey(CodeSystemKey.DEMO, "DM-4120")
 
-    assert ids.decode_code(ids.encode("code", str(key))) == key
+    assert ids.decode_code(ids.encode_code(key, Day(date(2026, 11, 23)))) == (key, None)
+
+
+def test_a_code_as_of_a_named_day_has_an_id_of_its_own():
+    key, day = CodeKey(CodeSystemKey.ICD10CM, "I10"), Day(date(2024, 2, 29), is_named=True)
+
+    assert ids.decode_code(ids.encode_code(key, day)) == (key, day)
+
+
+@pytest.mark.parametrize("day", ["", "2024-02-30", "20240229x", "1899-12-31", "2200-01-01", "@"])
+def test_a_day_that_cannot_be_asked_about_is_no_code(day):
+    assert ids.decode_code(ids.encode("code", f"ICD10CM:I10@{day}")) is None
 
 
 @pytest.mark.parametrize(
@@ -44,7 +57,7 @@ def test_an_id_of_something_else_names_no_code(text):
     assert ids.decode_code(text) is None
 
 
-@pytest.mark.parametrize("position", [0, 1, 19, 2**31])
+@pytest.mark.parametrize("position", [0, 1, 19, 999_999_999])
 def test_a_cursor_is_a_place(position):
     assert ids.decode_cursor(ids.encode_cursor(position)) == position
 

@@ -9,6 +9,7 @@ import redis
 from db.plans import PlanBook
 from graph.context import Context
 from graph.identity import Minted, Visit
+from graph.limits import LIMITS
 from graph.loaders import CodeAsked
 from graph.opening import open_page
 from graph.types.pages import CodePage, ViewLimitReached
@@ -33,7 +34,7 @@ def guest_of(network: Network | None, assignment: int = 1) -> Viewer:
 
 
 def context_of(services: Any, visit: Visit) -> Context:
-    return Context(services, visit, secrets.token_hex(8), services.now())
+    return Context(services, visit, secrets.token_hex(8), services.now(), LIMITS[ViewerKind.GUEST])
 
 
 def network(period: int) -> Network:

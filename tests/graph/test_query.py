@@ -80,6 +80,11 @@ async def test_codes_answer_each_reference_in_the_order_asked(ask_as: Any) -> No
         "CODE_ID",
     ]
     assert results[6]["displayValue"] == "401.9"
+    assert [fault["path"] for result in results[3:6] for fault in result["fields"]] == [
+        ["refs", "3"],
+        ["refs", "4"],
+        ["refs", "5", "id"],
+    ]
     assert [item["requested"] for item in data["codes"]][:2] == ["ICD10CM:e11.9", "E03.0"]
 
 
@@ -247,7 +252,7 @@ PAGE = """{ codePage(ref: {key: {system: %s, value: "%s"}}, preview: %s) {
   __typename
   ... on ViewLimitReached { upgrade { action } allowance { limit used } }
   ... on CodePage { banner view { wasCharged } sections { __typename kind
-    ... on LockedSection { reason } ... on EmptySection { emptyReason }
+    ... on LockedSection { reason } ... on EmptySection { state }
     ... on OpenSection { copyright content { __typename } } } } } }"""
 
 
@@ -289,7 +294,7 @@ async def test_registered_reader_of_icd_10_cm_is_told_what_is_missing_and_why(
 
     page = (await reader(PAGE % ("ICD10CM", "I10", "false")))["codePage"]
 
-    assert [part.get("emptyReason", part["__typename"]) for part in page["sections"]] == [
+    assert [part.get("state", part["__typename"]) for part in page["sections"]] == [
         "OpenSection",
         "NOT_WRITTEN",
         "OpenSection",
@@ -354,3 +359,79 @@ async def test_map_only_code_has_no_page_and_costs_nothing(ask_as: Any, catalogu
 
     assert page == {"__typename": "InvalidInput"}
     assert left == {"viewer": {"kind": "REGISTERED", "allowance": {"remaining": 5}}}
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "2200-01-01", "9999-12-31"])
+async def test_day_that_no_release_can_have_is_invalid_input(ask_as: Any, day: str) -> None:
+    guest = ask_as("PARTNER")
+
+    data = await guest(
+        f"""{{ code(ref: {{value: "I10"}}, asOf: "{day}") {{ {FACTS} }}
+               codes(refs: [{{value: "I10"}}], asOf: "{day}") {{ result {{ {FACTS} }} }}
+               crosswalks(sources: [], asOf: "{day}") {{
+                 ... on InvalidInput {{ fields {{ rule }} }} }}
+               codePage(ref: {{value: "I10"}}, asOf: "{day}") {{
+                 ... on InvalidInput {{ fields {{ rule }} }} }} }}"""
+    )
+
+    refused = {"fields": [{"rule": "DATE_RANGE"}]}
+    assert data["code"]["fields"] == [{"path": ["asOf"], "rule": "DATE_RANGE"}]
+    assert data["codes"][0]["result"]["fields"] == [{"path": ["asOf"], "rule": "DATE_RANGE"}]
+    assert (data["crosswalks"], data["codePage"]) == (refused, refused)
+
+
+@pytest.mark.parametrize("day", ["1900-01-01", "2199-12-31"])
+async def test_first_and_last_day_that_can_be_asked_about_are_answered(
+    ask_as: Any, day: str
+) -> None:
+    data = await ask_as("GUEST")(
+        f"""{{ code(ref: {{key: {{system: ICD10CM, value: "I10"}}}}, asOf: "{day}") {{
+               __typename }} }}"""
+    )
+
+    assert data["code"]["__typename"] == ("Code" if day > "2026" else "InvalidInput")
+
+
+async def test_code_as_of_a_named_day_is_found_again_as_of_that_day(ask_as: Any) -> None:
+    guest = ask_as("GUEST")
+    query = '{ code(ref: {key: {system: DEMO, value: "DM-4120"}}%s) { ... on Code { id title } } }'
+
+    now = (await guest(query % ""))["code"]
+    then = (await guest(query % ', asOf: "2025-06-01"'))["code"]
+    again = await guest(
+        f"""{{ node(id: "{then["id"]}") {{ id ... on Code {{ title }} }}
+               code(ref: {{id: "{then["id"]}"}}) {{ ... on Code {{ id title }} }} }}"""
+    )
+
+    assert now["id"] != then["id"]
+    assert now["title"] != then["title"]
+    assert (again["node"], again["code"]) == (then, then)
+
+
+async def test_empty_text_is_no_code(ask_as: Any) -> None:
+    data = await ask_as("GUEST")(f'{{ code(ref: {{value: ""}}) {{ {FACTS} }} }}')
+
+    assert data["code"]["fields"] == [{"path": ["ref"], "rule": "CODE_FORM"}]
+
+
+async def test_crosswalks_to_no_system_at_all_are_invalid_input(ask_as: Any) -> None:
+    data = await ask_as("PARTNER")(
+        """{ crosswalks(sources: [{system: ICD10CM, value: "I10"}], to: []) {
+             ... on InvalidInput { fields { path rule } } } }"""
+    )
+
+    assert data["crosswalks"] == {"fields": [{"path": ["to"], "rule": "EMPTY"}]}
+
+
+async def test_event_of_a_view_has_an_id_that_counts_nothing(ask_as: Any) -> None:
+    reader = ask_as("REGISTERED")
+    query = """{ codePage(ref: {key: {system: ICD10CM, value: "%s"}}) {
+                 ... on CodePage { view { eventId } } } }"""
+
+    made = [
+        (await reader(query % code))["codePage"]["view"]["eventId"]
+        for code in ("I10", "I10", "J45")
+    ]
+
+    assert len(set(made)) == 3
+    assert [len(one) for one in made] == [22, 22, 22]

@@ -61,16 +61,38 @@ def test_networks_and_origins_are_lists_with_commas(monkeypatch: pytest.MonkeyPa
     assert settings.allowed_origins == ("https://a.example", "https://b.example")
 
 
+def test_addresses_are_kept_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(
+        monkeypatch,
+        CODESTILE_PUBLIC_URL="HTTPS://Codes.example/",
+        CODESTILE_ALLOWED_ORIGINS="http://localhost:3000/",
+    )
+
+    settings = read_settings()
+
+    assert settings.public_url == "https://codes.example"
+    assert settings.is_https
+    assert settings.allowed_origins == ("http://localhost:3000",)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"CODESTILE_EXEMPT_NETWORKS": "none"}, {"CODESTILE_PUBLIC_URL": "https://codes.example"}],
+)
+def test_loopback_is_not_exempt_when_told_or_when_a_proxy_stands_in_front(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
+    given(monkeypatch, **variables)
+
+    assert read_settings().outside_budget == ()
+
+
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
         (
             {"DATABASE_URL": STORES["DATABASE_URL"]},
             "set both DATABASE_URL and REDIS_URL, or neither",
-        ),
-        (
-            {name: STORES[name] for name in ("DATABASE_URL", "REDIS_URL")},
-            "set CODESTILE_GUEST_SECRET: several servers must share it",
         ),
         (
             {"CODESTILE_GUEST_SECRET": "short"},
@@ -83,6 +105,19 @@ def test_networks_and_origins_are_lists_with_commas(monkeypatch: pytest.MonkeyPa
         (
             {"CODESTILE_NETWORK_BUDGET": "0"},
             "CODESTILE_NETWORK_BUDGET: Input should be greater than or equal to 1",
+        ),
+        (
+            {"CODESTILE_PUBLIC_URL": "codes.example"},
+            "CODESTILE_PUBLIC_URL: codes.example is no address such as https://codes.example",
+        ),
+        (
+            {"CODESTILE_ALLOWED_ORIGINS": "*"},
+            "CODESTILE_ALLOWED_ORIGINS: * is no address such as https://codes.example",
+        ),
+        (
+            {"CODESTILE_ALLOWED_ORIGINS": "https://a.example/path"},
+            "CODESTILE_ALLOWED_ORIGINS: https://a.example/path is no address such as "
+            "https://codes.example",
         ),
         ({"CODESTILE_PROT": "80"}, "unknown setting CODESTILE_PROT; see docs/operations.md"),
     ],

@@ -41,7 +41,7 @@ fragment Page on CodePage {
     __typename kind title position
     ... on OpenSection { copyright content { __typename ... on TextContent { text } } }
     ... on LockedSection { reason itemCount summary upgrade { action text } }
-    ... on EmptySection { emptyReason explanation }
+    ... on EmptySection { state explanation }
   }
 }
 """

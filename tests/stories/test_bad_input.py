@@ -30,18 +30,6 @@ async def test_body_that_is_no_question_is_refused(
     await nothing_happened(browser, redis_url)
 
 
-async def test_body_of_50_megabytes_is_refused(browser: Any, redis_url: str) -> None:
-    async def endless() -> Any:
-        for _ in range(50):
-            yield b" " * 1_000_000
-
-    response = await browser.client.post("/graphql", content=endless(), headers=JSON)
-
-    assert response.status_code == 413
-    assert response.json()["errors"][0]["message"] == "The body is longer than 20000 bytes."
-    await nothing_happened(browser, redis_url)
-
-
 @pytest.mark.parametrize("typed", ["j45.901", "J45901", " j45 901 ", "J45.901"])
 async def test_code_is_found_however_it_is_typed(browser: Any, typed: str) -> None:
     page = await browser.open(typed)

@@ -6,7 +6,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from graph.serve import WELCOME
+from graph.serve import welcome
+from graph.settings import Settings
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -25,7 +26,7 @@ async def test_example_of_the_readme_is_answered_as_it_says(browser: Any) -> Non
 
 async def test_line_that_the_server_prints_works_as_pasted(server: Any, browser: Any) -> None:
     (line,) = re.findall(
-        r"^  curl .*", WELCOME.format(address=server.address).replace("\\\n", " "), re.MULTILINE
+        r"^  curl .*", welcome(server.address, Settings()).replace("\\\n", " "), re.MULTILINE
     )
     _, _, address, _, header, _, body = shlex.split(line)
     name, value = header.split(": ")

@@ -112,3 +112,37 @@ async def test_misspelt_setting_is_named() -> None:
     line = await refusal(CODESTILE_PROXIES="10.0.0.0/8")
 
     assert line == "codestile: unknown setting CODESTILE_PROXIES; see docs/operations.md"
+
+
+async def test_servers_with_common_stores_must_share_a_secret(
+    catalogue_url: str, redis_url: str
+) -> None:
+    line = await refusal(DATABASE_URL=catalogue_url, REDIS_URL=redis_url)
+
+    assert line == "codestile: set CODESTILE_GUEST_SECRET: servers with common stores share it"
+
+
+async def test_proof_of_a_ledger_that_is_not_there_is_refused_and_makes_none(
+    run: Any, tmp_path: Any
+) -> None:
+    folder = tmp_path / "typo"
+
+    code, output, errors = await run("ledger", "verify", "--data", str(folder))
+
+    assert (code, output) == (1, "")
+    assert errors == (f"codestile: there are no stores in {folder}; name their folder by --data\n")
+    assert not folder.exists()
+
+
+async def test_store_made_unsafe_while_the_server_runs_is_told_by_readiness(
+    start_server: Any, new_browser: Any, redis_url: str
+) -> None:
+    async with start_server() as server, running_with(redis_url, "appendfsync", "everysec"):
+        ready = await new_browser(server).client.get("/readyz")
+
+    assert ready.status_code == 503
+    assert ready.json() == {
+        "catalogue": "ok",
+        "meter": "The store runs with appendfsync everysec: a power cut loses acknowledged "
+        "events. Set appendfsync to always.",
+    }
