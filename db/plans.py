@@ -66,14 +66,16 @@ class PlanBook:
 
 
 async def network_key(database: Database, period: int, period_ms: int) -> bytes:
-    """The 32 bytes that hash network addresses in an admission period, made on first use.
-
-    Keys of periods that are over are deleted on the way, so that their pseudonyms can never be
-    made again, not even by us.
-    """
+    """The 32 bytes that hash network addresses in an admission period, made on first use."""
+    await forget_network_keys(database, period, period_ms)
     named = statements("plans")
     async with database.connection() as connection:
-        await connection.execute(named["forget_network_keys"], period, period_ms)
         await connection.execute(named["keep_network_key"], period, secrets.token_bytes(32))
         key: bytes = await connection.fetchval(named["network_key"], period)
     return key
+
+
+async def forget_network_keys(database: Database, period: int, period_ms: int) -> None:
+    """Delete the keys of periods that are over in period `period`: their pseudonyms can then
+    never be made again, not even by us."""
+    await database.fetch(statements("plans")["forget_network_keys"], period, period_ms)

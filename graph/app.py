@@ -11,8 +11,8 @@ import structlog
 from starlette.applications import Starlette
 
 from db.embedded import StoreUrls
-from db.plans import PlanBook
-from db.pool import open_database
+from db.plans import PlanBook, forget_network_keys
+from db.pool import Database, open_database
 from graph import ids
 from graph.api import api
 from graph.context import Context, Services
@@ -21,7 +21,7 @@ from graph.identity import Guests, GuestTokens, Identify
 from graph.networks import NetworkNames
 from graph.settings import Settings
 from graph.site import StoreProblems, site
-from metering.meter import LedgerMeter, open_ledger
+from metering.meter import LedgerMeter, Meter, open_ledger
 from metering.policy import AdmissionRule
 from metering.safety import StoreWatch, check_store
 from metering.shards import shard_of
@@ -29,7 +29,7 @@ from schema.errors import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
-PLANS_SECONDS = 30.0
+ROUND_SECONDS = 30.0
 """A changed plan is noticed within this time, and at once where the ledger has met it."""
 
 
@@ -71,23 +71,28 @@ async def build(
                 event_id=partial(ids.encode_event, guest_secret),
             )
             guests = _guests(settings, guest_secret, plans, NetworkNames(database, meter, rule))
-            async with _kept_fresh(plans):
+            async with _housekeeping(database, meter, plans, rule):
                 view = _view(settings, services, identify or guests)
                 problems = _problems_of(meter, settings)
                 yield site(view, database, problems, has_graphiql=settings.graphiql)
 
 
 @asynccontextmanager
-async def _kept_fresh(plans: PlanBook) -> AsyncIterator[None]:
-    """Read the plans again and again: a deployment changes a row while servers run."""
+async def _housekeeping(
+    database: Database, meter: Meter, plans: PlanBook, rule: AdmissionRule
+) -> AsyncIterator[None]:
+    """Read the plans again and again, since a deployment changes a row while servers run, and
+    forget the keys of network pseudonyms when their period is over."""
 
-    async def reading() -> None:
+    async def rounds() -> None:
         while True:
-            await asyncio.sleep(PLANS_SECONDS)
+            await asyncio.sleep(ROUND_SECONDS)
             with suppress(StoreUnavailable):
                 await plans.read()
+                period = rule.period_at(await meter.now_ms())
+                await forget_network_keys(database, period, rule.period_ms)
 
-    task = asyncio.create_task(reading())
+    task = asyncio.create_task(rounds())
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The commands: serve, migrate, load, ledger, sdl."""
+"""The commands: serve, worker, migrate, load, ledger, sdl."""
 
 import os
 import sys
@@ -73,6 +73,19 @@ def serve(
     from graph.serve import serve as run
 
     _run(run(_settings(data=data, host=host, port=port)))
+
+
+@app.command()
+def worker(
+    data: Data = None,
+    every: Annotated[
+        float, typer.Option(min=1, help="Seconds from one proof of the ledger to the next.")
+    ] = 3600,
+) -> None:
+    """Prove the ledger every hour, beside the servers, and log what differs."""
+    from graph.worker import work
+
+    _run(work(_settings(data=data), every_seconds=every))
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from graph import worker
 from graph.settings import ENVIRONMENT
 from metering import safety
 
@@ -25,8 +26,17 @@ def dockerfile() -> str:
     return (ROOT / "Dockerfile").read_text()
 
 
-def test_services_are_the_server_and_its_two_stores(services: dict[str, Any]) -> None:
-    assert set(services) == {"postgres", "valkey", "api"}
+def test_services_are_the_server_its_worker_and_its_two_stores(services: dict[str, Any]) -> None:
+    assert set(services) == {"postgres", "valkey", "api", "worker"}
+    assert (services["api"]["command"], services["worker"]["command"]) == (["serve"], ["worker"])
+
+
+def test_worker_is_watched_by_the_file_it_touches(services: dict[str, Any]) -> None:
+    look = services["worker"]["healthcheck"]["test"][-1]
+
+    assert f'"{worker.ALIVE}"' in look
+    assert "< 120" in look
+    assert worker.ALIVE_SECONDS * 2 < 120
 
 
 def test_images_are_pinned(services: dict[str, Any], dockerfile: str) -> None:
@@ -46,7 +56,7 @@ def test_store_runs_as_the_server_insists(services: dict[str, Any]) -> None:
 
 
 def test_server_variables_are_settings(services: dict[str, Any], dockerfile: str) -> None:
-    named = set(services["api"]["environment"])
+    named = set(services["api"]["environment"]) | set(services["worker"]["environment"])
     named |= set(re.findall(r"\b(CODESTILE_[A-Z_]+)=", dockerfile))
 
     assert sorted(named - set(ENVIRONMENT)) == []

@@ -1,0 +1,61 @@
+"""The worker: proves the ledger again and again, beside the servers that write it."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import structlog
+
+from graph.ledger import verified
+from graph.settings import Settings
+from schema.errors import StoreUnavailable
+
+_log = structlog.get_logger(__name__)
+
+ALIVE = "worker.alive"
+"""File in the data folder that is touched every ALIVE_SECONDS, for a health check to look at."""
+ALIVE_SECONDS = 30.0
+
+
+async def work(settings: Settings, *, every_seconds: float) -> None:
+    """Prove the ledger at once and then every `every_seconds`, until told to stop.
+
+    What differs is logged as an error, once each time; a store that is away is waited for.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    alive = asyncio.create_task(_stay_alive(settings.data / ALIVE))
+    try:
+        while not stop.is_set():
+            await _prove(settings)
+            await _pause(stop, every_seconds)
+    finally:
+        alive.cancel()
+
+
+async def _prove(settings: Settings) -> None:
+    try:
+        report = await verified(settings)
+    except StoreUnavailable as away:
+        _log.warning("store_unavailable", store=away.store, reason=str(away))
+        return
+    for problem in report.problems:
+        _log.error("ledger_differs", kind=problem.kind, first=problem.first, count=problem.count)
+    if report.holds:
+        _log.info("ledger_holds", events=report.events, viewers=report.viewers)
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+async def _stay_alive(file: Path) -> None:
+    while True:
+        await asyncio.to_thread(file.touch)
+        await asyncio.sleep(ALIVE_SECONDS)
