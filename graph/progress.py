@@ -35,12 +35,14 @@ def showing_progress() -> Iterator[Report]:
 
 
 def table_of(reports: tuple[LoadReport, ...]) -> Table:
-    """What a load did, a line a release."""
-    table = Table("release", "rows", "added", "changed", "removed", "unresolved", "seconds")
+    """What a load did, a line a release, within 80 columns."""
+    table = Table("release", "rows", "result", box=None)
     for done in reports:
-        if done.skipped_because:
-            table.add_row(done.release, str(done.rows), done.skipped_because, "", "", "", "")
-            continue
-        counts = (done.rows, done.added, done.changed, done.removed, done.unresolved)
-        table.add_row(done.release, *map(str, counts), f"{done.seconds:.1f}")
+        table.add_row(done.release, str(done.rows), done.skipped_because or _changes(done))
     return table
+
+
+def _changes(done: LoadReport) -> str:
+    counts = f"{done.added} added, {done.changed} changed, {done.removed} removed"
+    unresolved = f", {done.unresolved} unresolved" if done.unresolved else ""
+    return f"{counts}{unresolved} in {done.seconds:.1f} s"
