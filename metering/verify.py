@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from redis.asyncio import Redis
-
 from metering.findings import Findings, Problem, VerifyReport
 from metering.fold import ShardState
 from metering.live import viewer_fields
@@ -18,7 +16,7 @@ from metering.meter import DEFAULT_ADMISSION
 from metering.policy import AdmissionRule, PlanOf, Verdict, decide, event_of, request_of
 from metering.receipts import Receipts
 from metering.shards import TAGS
-from metering.store import store_ms
+from metering.store import Store, store_ms
 from metering.stored import (
     ENTRIES_AT_ONCE,
     HASHES_AT_ONCE,
@@ -38,7 +36,7 @@ _DERIVED = ("outcome", "used", "limit", "window", "admission")
 
 
 async def verify_live(
-    client: Redis, plan_of: PlanOf, *, admission: AdmissionRule = DEFAULT_ADMISSION
+    store: Store, plan_of: PlanOf, *, admission: AdmissionRule = DEFAULT_ADMISSION
 ) -> VerifyReport:
     """Compares every field of the live state with the log, and every decision in the log with
     the rules.
@@ -47,9 +45,9 @@ async def verify_live(
     pages are read. Raises StoreUnavailable.
     """
     found = Findings()
-    scanned_ms = await store_ms(client)
-    for tag, keys in (await keys_by_tag(client, found)).items():
-        shard = _Shard(client, TAGS.index(tag), plan_of, admission, found, scanned_ms)
+    scanned_ms = await store_ms(await store.of(0))
+    for tag, keys in (await keys_by_tag(store, found)).items():
+        shard = _Shard(store, TAGS.index(tag), plan_of, admission, found, scanned_ms)
         await shard.verify(keys)
     return found.report()
 
@@ -59,15 +57,14 @@ class _Shard:
 
     def __init__(
         self,
-        client: Redis,
+        store: Store,
         shard: int,
         plan_of: PlanOf,
         admission: AdmissionRule,
         found: Findings,
         scanned_ms: int,
     ) -> None:
-        self._client = client
-        self._stored = StoredShard(client, shard)
+        self._stored = StoredShard(store, shard)
         self._keys = self._stored.keys
         self._plan_of = plan_of
         self._admission = admission
@@ -95,7 +92,7 @@ class _Shard:
         receipts = {key for key in present if key.startswith(self._keys.receipt(""))}
         for batch in batches(sorted(receipts), ENTRIES_AT_ONCE):
             self._receipts.add(await self._stored.receipts(batch))
-        self._receipts.read_ms = await store_ms(self._client)
+        self._receipts.read_ms = await self._stored.now_ms()
         await self._catch_up()
         await self._inspect([])
         self._receipts.verify_none_is_left()

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from redis.asyncio import Redis
-
 from metering.live import read_viewer, viewer_fields
 from metering.log import read_event
 from metering.memory import MemoryMeter
 from metering.meter import LedgerMeter, system_clock_ms
 from metering.policy import AdmissionRule
 from metering.shards import keys_of
+from metering.store import Store
 from schema.codes import CodeKey, CodeSystemKey
 from schema.events import PageViewed
 from schema.instants import milliseconds
@@ -153,7 +152,7 @@ class ValkeyLedger:
 
     def __init__(
         self,
-        client: Redis,
+        store: Store,
         plans: Plans,
         admission: AdmissionRule = ADMISSION,
         *,
@@ -162,9 +161,7 @@ class ValkeyLedger:
         """`error_ms` is what the clock of the meter's machine shows too much."""
         self._now_ms: int | None = None
         self._error_ms = error_ms
-        self.meter = LedgerMeter(
-            client, plans.plan_of, admission=admission, clock_ms=self._clock_ms
-        )
+        self.meter = LedgerMeter(store, plans.plan_of, admission=admission, clock_ms=self._clock_ms)
 
     def _clock_ms(self) -> int:
         now_ms = system_clock_ms() if self._now_ms is None else self._now_ms
@@ -173,7 +170,8 @@ class ValkeyLedger:
     async def set_clock(self, now_ms: int) -> None:
         """As MemoryLedger.set_clock: the shard's clock never goes behind its last event."""
         self._now_ms = now_ms
-        await self.meter.client.hset(keys_of(SHARD).head, "at", str(now_ms))
+        client = await self.meter.store.of(SHARD)
+        await client.hset(keys_of(SHARD).head, "at", str(now_ms))
 
     async def step_back(self) -> None:
         """The server's own clock always shows the real time."""
@@ -182,15 +180,18 @@ class ValkeyLedger:
     async def change(self, viewer: Viewer, **state: Any) -> None:
         """As MemoryLedger.change."""
         key = keys_of(viewer.shard).viewer(viewer.id)
-        before = read_viewer(await self.meter.client.hgetall(key))
-        await self.meter.client.hset(key, mapping=viewer_fields(replace(before, **state)))
+        client = await self.meter.store.of(viewer.shard)
+        before = read_viewer(await client.hgetall(key))
+        await client.hset(key, mapping=viewer_fields(replace(before, **state)))
 
     async def log(self) -> list[PageViewed]:
         """As MemoryLedger.log; shard after shard."""
         return [
             read_event(shard, stream_id, fields)
             for shard in range(64)
-            for stream_id, fields in await self.meter.client.xrange(keys_of(shard).log)
+            for stream_id, fields in await (await self.meter.store.of(shard)).xrange(
+                keys_of(shard).log
+            )
         ]
 
 

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from redis.asyncio import Redis
 
 from metering.fold import Grant
 from metering.policy import AdmissionRule
-from metering.store import open_store
+from metering.store import Store, open_store
 from metering.verify import verify_live
 from schema.people import Network, Viewer
 from schema.plans import WindowKind
@@ -74,10 +73,10 @@ class Agreement(RuleBasedStateMachine):
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
-    async def _open(self) -> Redis:
-        client = await self.stack.enter_async_context(open_store(self.url, timeout_seconds=10))
-        await client.flushdb()
-        return client
+    async def _open(self) -> Store:
+        store = await self.stack.enter_async_context(open_store(self.url, timeout_seconds=10))
+        await (await store.of(0)).flushdb()
+        return store
 
     async def _tick(self, passed_ms: int) -> None:
         self.now_ms += passed_ms
@@ -156,8 +155,8 @@ class Agreement(RuleBasedStateMachine):
         assert self.run(self.valkey.log()) == self.memory.meter.log
         if not self.has_foreign_state:
             self.compare([view_of(guest(), 1)])
-            client = self.valkey.meter.client
-            report = self.run(verify_live(client, PLANS.plan_of, admission=RULE))
+            store = self.valkey.meter.store
+            report = self.run(verify_live(store, PLANS.plan_of, admission=RULE))
             assert report.problems == ()
         self.run(self.stack.aclose())
         self.loop.close()

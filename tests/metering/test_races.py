@@ -10,6 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from metering.shards import keys_of
+from metering.store import Store
 from metering.verify import verify_live
 from schema.usage import Decision, Redirect, ViewRequest
 from tests.metering.contender import ANSWERS, REQUESTS, seeded_plans
@@ -49,10 +50,10 @@ def outcomes(answers: Sequence[Decision | Redirect]) -> Counter[str]:
 
 
 @pytest.fixture(autouse=True)
-async def proved(client: Redis) -> object:
+async def proved(store: Store) -> object:
     """Whatever raced, the ledger holds afterwards."""
     yield
-    report = await verify_live(client, seeded_plans().plan_of)
+    report = await verify_live(store, seeded_plans().plan_of)
     assert report.problems == ()
 
 

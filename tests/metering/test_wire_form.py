@@ -26,6 +26,7 @@ from metering.log import (
 )
 from metering.meter import LedgerMeter
 from metering.shards import keys_of
+from metering.store import Store
 from schema.codes import CodeKey, CodeSystemKey
 from schema.pages import SectionKind
 from schema.people import ViewerKind
@@ -58,12 +59,12 @@ def section_of(heading: str) -> str:
 
 
 async def test_an_entry_of_the_log_has_the_documented_fields_in_their_order(
-    meter: LedgerMeter,
+    meter: LedgerMeter, client: Redis
 ) -> None:
     request = view_of(guest("n" * 22), 1).model_copy(update={"context": BROWSER})
     await meter.view([request])
 
-    [(stream_id, fields)] = await meter.client.xrange(KEYS.log)
+    [(stream_id, fields)] = await client.xrange(KEYS.log)
 
     assert documented("The entry of a page view") == list(FIELDS) == [*fields, "count"]
     assert fields == {
@@ -85,11 +86,12 @@ async def test_an_entry_of_the_log_has_the_documented_fields_in_their_order(
     assert stream_id.endswith("-1")
 
 
-async def test_the_hashes_and_the_receipt_have_the_documented_form(meter: LedgerMeter) -> None:
+async def test_the_hashes_and_the_receipt_have_the_documented_form(
+    meter: LedgerMeter, client: Redis
+) -> None:
     request = view_of(guest("n" * 22, number=3), 1)
     await meter.view([request])
-    [(stream_id, _)] = await meter.client.xrange(KEYS.log)
-    client: Redis = meter.client
+    [(stream_id, _)] = await client.xrange(KEYS.log)
 
     assert await client.hgetall(KEYS.head) == {
         "format": "1",
@@ -110,8 +112,10 @@ async def test_the_hashes_and_the_receipt_have_the_documented_form(meter: Ledger
     assert len(await client.keys("*")) == 5
 
 
-async def test_what_outlives_a_window_is_written_back(client: Redis, plans: Plans) -> None:
-    ledger = ValkeyLedger(client, plans)
+async def test_what_outlives_a_window_is_written_back(
+    client: Redis, plans: Plans, store: Store
+) -> None:
+    ledger = ValkeyLedger(store, plans)
     noon = ms("2040-05-06T12:00")
     viewer = guest("n" * 22, plan_key="daily", period=ADMISSION.period_at(noon), number=4)
     await ledger.set_clock(noon)
@@ -131,22 +135,26 @@ async def test_what_outlives_a_window_is_written_back(client: Redis, plans: Plan
     }
 
 
-async def test_nothing_is_kept_of_a_guest_that_its_network_refused(meter: LedgerMeter) -> None:
+async def test_nothing_is_kept_of_a_guest_that_its_network_refused(
+    meter: LedgerMeter, client: Redis
+) -> None:
     await meter.view([view_of(guest("n" * 22), 1) for _ in range(50)])
     late = guest("n" * 22, number=1)
 
     await meter.view([view_of(late, 1)])
 
-    assert await meter.client.exists(KEYS.viewer(late.id)) == 0
-    assert await meter.client.xlen(KEYS.log) == 51
+    assert await client.exists(KEYS.viewer(late.id)) == 0
+    assert await client.xlen(KEYS.log) == 51
 
 
-async def test_a_network_is_swept_away_one_period_after_its_own(meter: LedgerMeter) -> None:
+async def test_a_network_is_swept_away_one_period_after_its_own(
+    meter: LedgerMeter, client: Redis
+) -> None:
     viewer = guest("n" * 22)
     await meter.view([view_of(viewer, 1)])
 
     assert viewer.network is not None
-    expires_ms = await meter.client.pexpiretime(KEYS.network("n" * 22))
+    expires_ms = await client.pexpiretime(KEYS.network("n" * 22))
     assert expires_ms == ADMISSION.expires_ms(viewer.network.period)
 
 
@@ -193,12 +201,14 @@ async def test_good_arguments_are_taken(client: Redis) -> None:
     assert answer[0] == "DECIDED"
 
 
-async def test_a_store_without_expiring_fields_can_be_inspected(meter: LedgerMeter) -> None:
+async def test_a_store_without_expiring_fields_can_be_inspected(
+    meter: LedgerMeter, client: Redis
+) -> None:
     viewer = member()
     await meter.view([view_of(viewer, 1)])
     older = script("inspect").text.replace("HPEXPIRETIME", "NOT_KNOWN_YET")
 
-    _, log_expires, _, hash_ = await meter.client.eval(
+    _, log_expires, _, hash_ = await client.eval(
         older, 3, KEYS.log, KEYS.head, KEYS.viewer(viewer.id)
     )
 
@@ -206,10 +216,10 @@ async def test_a_store_without_expiring_fields_can_be_inspected(meter: LedgerMet
     assert hash_ == [["window", "L.0", "used", "1", "DEMO:DM-4001", "c"], -1, []]
 
 
-async def test_unlimited_is_an_empty_limit(meter: LedgerMeter) -> None:
+async def test_unlimited_is_an_empty_limit(meter: LedgerMeter, client: Redis) -> None:
     await meter.view([view_of(member("subscriber"), 1)])
 
-    [(stream_id, fields)] = await meter.client.xrange(KEYS.log)
+    [(stream_id, fields)] = await client.xrange(KEYS.log)
 
     assert (fields["limit"], fields["outcome"], fields["network"]) == ("", "M", "")
     assert read_event(7, stream_id, fields).limit is None
@@ -292,12 +302,12 @@ def test_the_script_reads_every_field_that_an_event_to_come_can_set() -> None:
     ],
 )
 async def test_a_context_is_written_compactly_and_read_back(
-    meter: LedgerMeter, text: str, context: ViewContext
+    meter: LedgerMeter, text: str, context: ViewContext, client: Redis
 ) -> None:
     request = view_of(guest(), 1).model_copy(update={"context": context})
     await meter.view([request])
 
-    [(stream_id, fields)] = await meter.client.xrange(KEYS.log)
+    [(stream_id, fields)] = await client.xrange(KEYS.log)
 
     assert fields["context"] == text == context_text(context)
     assert read_event(7, stream_id, fields).context == context
@@ -361,10 +371,10 @@ def test_a_viewer_hash_says_all_that_the_state_holds() -> None:
     ],
 )
 async def test_an_entry_of_another_form_is_never_taken_for_an_event(
-    meter: LedgerMeter, changed: dict[str, str]
+    meter: LedgerMeter, changed: dict[str, str], client: Redis
 ) -> None:
     await meter.view([view_of(guest(), 1)])
-    [(stream_id, fields)] = await meter.client.xrange(KEYS.log)
+    [(stream_id, fields)] = await client.xrange(KEYS.log)
 
     with pytest.raises(UnreadableEvent, match=f"shard 7: {stream_id}"):
         read_event(7, stream_id, fields | changed)
@@ -404,7 +414,7 @@ SIZES: dict[str, tuple[Callable[[random.Random], list[ViewRequest]], ViewContext
 
 @pytest.mark.parametrize("events", SIZES)
 async def test_the_stream_takes_the_documented_bytes_an_event(
-    meter: LedgerMeter, events: str
+    meter: LedgerMeter, events: str, client: Redis
 ) -> None:
     """The stream alone: what its 10,000 entries and their index take, divided by 10,000."""
     views, context = SIZES[events]
@@ -415,9 +425,9 @@ async def test_the_stream_takes_the_documented_bytes_an_event(
     for start in range(0, 10_000, 500):
         await meter.view(asked[start : start + 500])
 
-    size_bytes = await meter.client.memory_usage(KEYS.log, samples=0)
+    size_bytes = await client.memory_usage(KEYS.log, samples=0)
 
-    assert await meter.client.xlen(KEYS.log) == 10_000
+    assert await client.xlen(KEYS.log) == 10_000
     # How far apart the entries are in time makes some tenths of a byte.
     assert size_bytes / 10_000 == pytest.approx(documented_bytes(events), abs=1)
     if events.startswith("the mix"):
