@@ -61,7 +61,7 @@ async def build(
         await plans.read()
         rule = AdmissionRule(budget=settings.network_budget)
         async with open_ledger(urls.redis_url, plans.plan_of, admission=rule) as meter:
-            for sentence in await check_store(meter.client, settings.on_unsafe_store):
+            for sentence in await check_store(meter.store, settings.on_unsafe_store):
                 _log.warning("unsafe_store", problem=sentence)
             services = Services(
                 database=database,
@@ -102,7 +102,7 @@ async def _housekeeping(
 
 
 def _problems_of(meter: LedgerMeter, settings: Settings) -> StoreProblems:
-    watch = StoreWatch(meter.client)
+    watch = StoreWatch(meter.store)
 
     async def problems() -> Sequence[str]:
         await meter.ping()

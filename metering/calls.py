@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import NoScriptError, ResponseError
 from redis.exceptions import TimeoutError as ReplyTimeout
 
-from metering.store import store_errors
+from metering.server import store_errors
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,8 @@ TYPES: Mapping[str, tuple[type[AnyEvent], tuple[str, ...]]] = {
     "epoch": (EpochOpened, ("cause", "proven")),
 }
 """Type of an entry -> the event it is, and its fields behind `type` and `epoch`, in their order."""
+TYPE_OF = {event: name for name, (event, _) in TYPES.items()}
+"""The type of an event's entry."""
 FIELDS = ("type", "epoch", *TYPES["view"][1])
 """The fields of a page view's entry, in their order."""
 _OPTIONAL = frozenset({"count"})

@@ -1,21 +1,71 @@
-"""The connection to Redis or Valkey, and the one place where its absence becomes
-StoreUnavailable."""
+"""The store of the ledger: whoever reads or writes a shard asks it where the shard is."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.maint_notifications import MaintNotificationsConfig
+from redis.asyncio import Redis
 
-from schema.errors import StoreUnavailable
+from metering.calls import Call, answers
+from metering.server import (
+    CONNECTIONS,
+    QUEUE_SECONDS,
+    TIMEOUT_SECONDS,
+    open_server,
+    store_errors,
+    store_ms,
+)
 
-CONNECTIONS = 16
-"""Calls at the store at once; more wait their turn, which is what bounds the load on it."""
-TIMEOUT_SECONDS = 0.25
-QUEUE_SECONDS = 2.0
+__all__ = [
+    "CONNECTIONS",
+    "QUEUE_SECONDS",
+    "TIMEOUT_SECONDS",
+    "OneServer",
+    "Store",
+    "open_store",
+    "store_errors",
+    "store_ms",
+]
+
+
+class Store(Protocol):
+    """Where the 64 shards are. A shard lives on one server; everything raises StoreUnavailable."""
+
+    async def of(self, shard: int) -> Redis:
+        """A plain client of the server that owns the shard now; it is the store's to close."""
+        ...
+
+    async def primaries(self) -> list[Redis]:
+        """A plain client of every server that owns shards."""
+        ...
+
+    async def answers(self, shard: int, calls: Sequence[Call]) -> list[Any]:
+        """The answer of every call, all of one shard, in order; they run in that order.
+
+        A lost reply is asked for once more, so a script must know a call that it has met before.
+        Raises ValueError when a script refuses an argument, which is our mistake.
+        """
+        ...
+
+
+class OneServer:
+    """The store that is one server."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+
+    async def of(self, shard: int) -> Redis:  # noqa: ARG002  # there is one server
+        """As Store.of: always the same."""
+        return self._client
+
+    async def primaries(self) -> list[Redis]:
+        """As Store.primaries."""
+        return [self._client]
+
+    async def answers(self, shard: int, calls: Sequence[Call]) -> list[Any]:  # noqa: ARG002
+        """As Store.answers, in one round trip."""
+        return await answers(self._client, calls)
 
 
 @asynccontextmanager
@@ -24,46 +74,24 @@ async def open_store(
     *,
     connections: int = CONNECTIONS,
     timeout_seconds: float = TIMEOUT_SECONDS,
-    connect_timeout_seconds: float = 1.0,
     queue_seconds: float = QUEUE_SECONDS,
-) -> AsyncIterator[Redis]:
-    """A client on `redis://`, `rediss://` or `unix://`, closed at the end.
+) -> AsyncIterator[Store]:
+    """The store on `redis://`, `rediss://` or `unix://`, closed at the end.
 
     User, password and `?ssl_ca_certs=`, the file of the authority that signed the server's
     certificate, are part of the URL; without the last the system's are trusted. Connections open
     on first use.
     """
-    pool = BlockingConnectionPool.from_url(
+    async with open_server(
         url,
-        max_connections=connections,
-        timeout=queue_seconds,
-        socket_timeout=timeout_seconds,
-        socket_connect_timeout=connect_timeout_seconds,
-        # By default redis-py sends a script again, up to ten times, when a reply is lost.
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=True,
-        protocol=2,
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
-    )
-    client = Redis.from_pool(pool)
-    try:
-        yield client
-    finally:
-        await client.aclose()
+        connections=connections,
+        timeout_seconds=timeout_seconds,
+        queue_seconds=queue_seconds,
+    ) as client:
+        yield OneServer(client)
 
 
-@contextmanager
-def store_errors() -> Iterator[None]:
-    """Turns every failure of the store inside into StoreUnavailable."""
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError) as failed:
-        reason = f"{type(failed).__name__}: {failed}" if str(failed) else type(failed).__name__
-        raise StoreUnavailable("valkey", reason) from failed
-
-
-async def store_ms(client: Redis) -> int:
-    """The store's clock in milliseconds; raises StoreUnavailable."""
+async def ping(store: Store) -> None:
+    """Raises StoreUnavailable when a part of the store does not answer."""
     with store_errors():
-        seconds, microseconds = await client.time()
-    return int(seconds) * 1000 + int(microseconds) // 1000
+        await asyncio.gather(*(client.ping() for client in await store.primaries()))

@@ -72,7 +72,7 @@ async def test_plan_changed_meanwhile_is_read_again_before_the_view_is_decided(
 ) -> None:
     plans = PlanBook(database)
     await plans.read()
-    meter = LedgerMeter(services.meter.client, plans.plan_of)
+    meter = LedgerMeter(services.meter.store, plans.plan_of)
     services = replace(services, plans=plans, meter=meter)
     async with database.connection() as connection:
         await connection.execute(

@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from metering.meter import LedgerMeter, open_ledger
+from metering.store import Store
 from schema.plans import WindowKind
 from tests.metering.ledgers import Ledger, MemoryLedger, Plans, ValkeyLedger, plan
 
@@ -31,8 +32,14 @@ async def meter(redis_url: str, plans: Plans) -> AsyncIterator[LedgerMeter]:
 
 
 @pytest.fixture
-def client(meter: LedgerMeter) -> Redis:
-    return meter.client
+def store(meter: LedgerMeter) -> Store:
+    return meter.store
+
+
+@pytest.fixture
+async def client(redis_url: str) -> AsyncIterator[Redis]:
+    async with Redis.from_url(redis_url, decode_responses=True) as opened:
+        yield opened
 
 
 @pytest.fixture(params=["memory", "valkey", "valkey, clock early", "valkey, clock late"])
@@ -41,4 +48,4 @@ def ledger(request: pytest.FixtureRequest, plans: Plans) -> Ledger:
     if request.param == "memory":
         return MemoryLedger(plans)
     error_ms = {"early": -1, "late": 1}.get(request.param.split()[-1], 0)
-    return ValkeyLedger(request.getfixturevalue("client"), plans, error_ms=error_ms)
+    return ValkeyLedger(request.getfixturevalue("store"), plans, error_ms=error_ms)

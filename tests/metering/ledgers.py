@@ -9,13 +9,14 @@ from typing import Any
 from redis.asyncio import Redis
 
 from metering.live import read_viewer, viewer_fields
-from metering.log import read_event
+from metering.log import AnyEvent, read_event
 from metering.memory import MemoryMeter
 from metering.meter import LedgerMeter, system_clock_ms
 from metering.policy import AdmissionRule
+from metering.settling import settle
 from metering.shards import keys_of
+from metering.store import Store
 from schema.codes import CodeKey, CodeSystemKey
-from schema.events import PageViewed
 from schema.instants import milliseconds
 from schema.pages import SectionKind
 from schema.people import Assignment, Network, Viewer, ViewerKind
@@ -143,7 +144,11 @@ class MemoryLedger:
         shard = self.meter.shard(viewer.shard)
         shard.viewers[viewer.id] = replace(shard.viewer(viewer.id), **state)
 
-    async def log(self) -> list[PageViewed]:
+    async def settle(self, viewer: Viewer, age_ms: int = 0) -> None:
+        """Record what was counted for the viewer for `age_ms` or longer."""
+        await self.meter.settle(viewer.shard, viewer.id, age_ms)
+
+    async def log(self) -> list[AnyEvent]:
         """Every event so far."""
         return self.meter.log
 
@@ -153,7 +158,7 @@ class ValkeyLedger:
 
     def __init__(
         self,
-        client: Redis,
+        store: Store,
         plans: Plans,
         admission: AdmissionRule = ADMISSION,
         *,
@@ -162,9 +167,7 @@ class ValkeyLedger:
         """`error_ms` is what the clock of the meter's machine shows too much."""
         self._now_ms: int | None = None
         self._error_ms = error_ms
-        self.meter = LedgerMeter(
-            client, plans.plan_of, admission=admission, clock_ms=self._clock_ms
-        )
+        self.meter = LedgerMeter(store, plans.plan_of, admission=admission, clock_ms=self._clock_ms)
 
     def _clock_ms(self) -> int:
         now_ms = system_clock_ms() if self._now_ms is None else self._now_ms
@@ -173,7 +176,8 @@ class ValkeyLedger:
     async def set_clock(self, now_ms: int) -> None:
         """As MemoryLedger.set_clock: the shard's clock never goes behind its last event."""
         self._now_ms = now_ms
-        await self.meter.client.hset(keys_of(SHARD).head, "at", str(now_ms))
+        client = await self.meter.store.of(SHARD)
+        await client.hset(keys_of(SHARD).head, "at", str(now_ms))
 
     async def step_back(self) -> None:
         """The server's own clock always shows the real time."""
@@ -182,15 +186,22 @@ class ValkeyLedger:
     async def change(self, viewer: Viewer, **state: Any) -> None:
         """As MemoryLedger.change."""
         key = keys_of(viewer.shard).viewer(viewer.id)
-        before = read_viewer(await self.meter.client.hgetall(key))
-        await self.meter.client.hset(key, mapping=viewer_fields(replace(before, **state)))
+        client = await self.meter.store.of(viewer.shard)
+        before = read_viewer(await client.hgetall(key))
+        await client.hset(key, mapping=viewer_fields(replace(before, **state)))
 
-    async def log(self) -> list[PageViewed]:
+    async def settle(self, viewer: Viewer, age_ms: int = 0) -> None:
+        """As MemoryLedger.settle."""
+        await settle(self.meter.store, viewer.shard, viewer.id, age_ms)
+
+    async def log(self) -> list[AnyEvent]:
         """As MemoryLedger.log; shard after shard."""
         return [
             read_event(shard, stream_id, fields)
             for shard in range(64)
-            for stream_id, fields in await self.meter.client.xrange(keys_of(shard).log)
+            for stream_id, fields in await (await self.meter.store.of(shard)).xrange(
+                keys_of(shard).log
+            )
         ]
 
 
@@ -202,6 +213,20 @@ async def decide(ledger: Ledger, request: ViewRequest) -> Decision:
     [answer] = await ledger.meter.view([request])
     assert isinstance(answer, Decision), answer
     return answer
+
+
+async def recorded_views(client: Redis, shard: int = SHARD) -> int:
+    """The views that the shard has taken down: in its log, or counted and waiting."""
+    keys = keys_of(shard)
+    views = sum(
+        read_event(shard, stream_id, fields).count  # type: ignore[union-attr]  # views alone
+        for stream_id, fields in await client.xrange(keys.log)
+        if fields["type"] == "view"
+    )
+    for viewer_id in await client.smembers(keys.waiting):
+        flood = await client.hgetall(keys.flood(viewer_id))
+        views += sum(int(held.split()[0]) for name, held in flood.items() if name[0] == "+")
+    return views
 
 
 async def outcomes(ledger: Ledger, *requests: ViewRequest) -> list[str]:
