@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     """Origins of other sites that may ask from a browser, comma separated, exact."""
     on_unsafe_store: Literal["refuse", "warn"] = "refuse"
     """What to do when the ledger's store could lose an acknowledged event."""
+    on_store_loss: Literal["fallback", "refuse"] = "fallback"
+    """What to do while the ledger's store is away: decide in PostgreSQL, or open no page."""
     network_budget: int = Field(50, ge=1, le=1_000_000)
     """New guests of one network that may open a page in one period of 30 days."""
     exempt_networks: Networks | None = None

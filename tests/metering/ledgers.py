@@ -1,11 +1,15 @@
 """Viewers, plans and ledgers as the tests of the meter make them."""
 
 import base64
+import json
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from db.fallback import state_of
+from db.pool import Database
+from metering.fallback import Archive, EmptyArchive, PostgresMeter
 from metering.live import read_viewer, viewer_fields
 from metering.log import read_event
 from metering.memory import MemoryMeter
@@ -195,7 +199,70 @@ class ValkeyLedger:
         ]
 
 
-Ledger = MemoryLedger | ValkeyLedger
+class StandInView(PageViewed):
+    """A view that PostgreSQL decided: it has no place in a log yet."""
+
+    @property
+    def id(self) -> str:
+        """As the reader was told."""
+        return f"{self.shard}:i:{milliseconds(self.recorded_at)}-{self.request_id}"
+
+
+class PostgresLedger:
+    """PostgresMeter with the same."""
+
+    def __init__(
+        self,
+        database: Database,
+        plans: Plans,
+        episode: int,
+        admission: AdmissionRule = ADMISSION,
+        archive: Archive | None = None,
+    ) -> None:
+        self._database = database
+        self.meter = PostgresMeter(
+            database, plans.plan_of, archive or EmptyArchive(), episode, admission=admission
+        )
+
+    async def set_clock(self, now_ms: int) -> None:
+        """As MemoryLedger.set_clock: the ledger's clock was known to be there."""
+        await self._execute(
+            "UPDATE fallback_episode SET floor_ms = $2 WHERE id = $1", self.meter.episode, now_ms
+        )
+
+    async def step_back(self) -> None:
+        """As MemoryLedger.step_back."""
+        await self.set_clock(0)
+
+    async def change(self, viewer: Viewer, **state: Any) -> None:
+        """As MemoryLedger.change."""
+        _, _, fields = await state_of(self._database, self.meter.episode, viewer.id)
+        after = viewer_fields(replace(read_viewer(fields or {}), **state))
+        await self._execute(
+            "INSERT INTO fallback_viewer VALUES ($1, $2, $3) "
+            "ON CONFLICT (episode, viewer) DO UPDATE SET state = excluded.state",
+            *(self.meter.episode, viewer.id, json.dumps(after)),
+        )
+
+    async def log(self) -> list[PageViewed]:
+        """As MemoryLedger.log, in the order of decisions."""
+        rows = await self._database.fetch(
+            "SELECT shard, at_ms, entry FROM fallback_view WHERE episode = $1 ORDER BY id",
+            self.meter.episode,
+        )
+        fields = [{"type": "view", "epoch": "1", **json.loads(row["entry"])} for row in rows]
+        events = [
+            read_event(row["shard"], f"{row['at_ms']}-{seq}", entry)
+            for seq, (row, entry) in enumerate(zip(rows, fields, strict=True), 1)
+        ]
+        return [StandInView(**event.model_dump()) for event in events]
+
+    async def _execute(self, statement: str, *arguments: Any) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(statement, *arguments)
+
+
+Ledger = MemoryLedger | ValkeyLedger | PostgresLedger
 
 
 async def decide(ledger: Ledger, request: ViewRequest) -> Decision:
