@@ -26,6 +26,7 @@ from metering.log import read_event
 from metering.meter import DEFAULT_ADMISSION
 from metering.networks import KEPT_LENGTH
 from metering.policy import AdmissionRule, PlanOf, allowance_of, decide, event_of
+from schema.acts import ActResult, AnyAct
 from schema.errors import StoreUnavailable
 from schema.people import Viewer, ViewerKind
 from schema.plans import Plan
@@ -127,6 +128,10 @@ class PostgresMeter:
         now_ms, fields = await self._state_of(viewer.id)
         state = await self._archived(viewer) if fields is None else read_viewer(fields)
         return allowance_of(state, plan, now_ms)
+
+    async def perform(self, _: AnyAct, /) -> ActResult:
+        """Raises StoreUnavailable: what staff and registration do waits for the ledger."""
+        raise StoreUnavailable("valkey", "only page views are decided without the ledger")
 
     async def now_ms(self) -> int:
         """As Meter.now_ms: PostgreSQL's clock, never behind what the ledger's was known to be."""

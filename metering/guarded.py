@@ -18,6 +18,7 @@ from metering.fallback import Archive, EpisodeClosed, PostgresMeter
 from metering.imports import EPOCH_OF_IMPORTS, Importer
 from metering.meter import DEFAULT_ADMISSION, LedgerMeter
 from metering.policy import AdmissionRule, PlanOf
+from schema.acts import ActResult, AnyAct
 from schema.errors import StoreUnavailable
 from schema.people import Viewer
 from schema.usage import Allowance, Decision, Redirect, ViewRequest
@@ -126,6 +127,10 @@ class GuardedMeter:
         """As Meter.allowance."""
         return await self._ask(lambda meter: meter.allowance(viewer))
 
+    async def perform(self, act: AnyAct) -> ActResult:
+        """As Meter.perform; while an episode is open it raises StoreUnavailable."""
+        return await self._ask(lambda meter: meter.perform(act))
+
     async def now_ms(self) -> int:
         """As Meter.now_ms."""
         return await self._ask(lambda meter: meter.now_ms())
@@ -142,6 +147,8 @@ class GuardedMeter:
             await self._bring_back(self._standing.episode)
 
     def _count(self, decision: Decision) -> None:
+        if decision.event_id is None:
+            return
         shard, epoch, stream_id = decision.event_id.split(":")
         if epoch != EPOCH_OF_IMPORTS:
             at_ms, seq = stream_id.split("-")

@@ -118,7 +118,7 @@ class Importer:
 
     def _call(self, waiting: WaitingView) -> Call:
         view, keys = waiting.view, keys_of(waiting.shard)
-        names = (keys.log, keys.head, keys.viewer(waiting.viewer_id), keys.receipt(view.request_id))
+        names = keys.of_viewer(waiting.viewer_id, view.request_id)
         fields = tuple(view.entry[name] for name in _FIELDS if name != "request")
         arguments: tuple[str | int, ...] = (*fields, view.request_id, view.at_ms, view.answer)
         network = view.entry["network"].split("/")[0]
