@@ -104,6 +104,8 @@ class Importer:
 
     async def _import(self, turn: Importing, waiting: Sequence[WaitingView]) -> None:
         """Views of one shard in their order; the shards at once."""
+        if not waiting:
+            return
         by_shard: defaultdict[int, list[Call]] = defaultdict(list)
         for view in waiting:
             by_shard[view.shard].append(self._call(view))

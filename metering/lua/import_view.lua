@@ -68,7 +68,7 @@ if told == answer then
   return {'IMPORTED', is_over and 1 or 0, is_crowded and 1 or 0}
 elseif told then
   -- The reply was lost, and the reader got the other answer.
-  local is_over = string.find(outcome, '[URM]') and string.find(told, '^[LNB]')
+  local is_over = outcome == 'U' and string.find(told, '^[LNB]')
   return {'KNOWN', is_over and 1 or 0, 0}
 end
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -197,6 +198,24 @@ class ValkeyLedger:
                 keys_of(shard).log
             )
         ]
+
+
+@dataclass
+class StubArchive:
+    """An archive of a test's own."""
+
+    events: dict[str, list[tuple[str, dict[str, str]]]] = field(default_factory=dict)
+    admissions: dict[str, int] = field(default_factory=dict)
+    seqs: dict[int, int] = field(default_factory=dict)
+
+    async def archived_events(self, viewer_id: str) -> Sequence[tuple[str, Mapping[str, str]]]:
+        return self.events.get(viewer_id, [])
+
+    async def archived_admissions(self, network: str) -> int:
+        return self.admissions.get(network, 0)
+
+    async def archived_seqs(self) -> Mapping[int, int]:
+        return self.seqs
 
 
 class StandInView(PageViewed):
