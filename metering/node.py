@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from redis.asyncio import Redis
+from redis.asyncio import Connection, Redis
 
 from metering.coalescer import MAX_WAITING, PIPELINES, CallCounts, Coalescer
+from metering.packing import packing
 from metering.server import CONNECTIONS, QUEUE_SECONDS, client_of
 
 
@@ -53,5 +54,8 @@ def node_at(options: Mapping[str, Any], limits: Limits, counts: CallCounts) -> N
         connections=limits.connections,
         queue_seconds=limits.queue_seconds,
     )
-    calling = client_of(options, timeout_seconds=None, connections=PIPELINES)
+    kind = packing(options.get("connection_class", Connection))
+    calling = client_of(
+        {**options, "connection_class": kind}, timeout_seconds=None, connections=PIPELINES
+    )
     return Node(client, calling, limits, counts)

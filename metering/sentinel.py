@@ -3,11 +3,17 @@
 from typing import Any
 
 from redis.asyncio import Redis, SSLConnection
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.sentinel import (
+    Sentinel,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 
 from metering.addresses import StoreAddress
 from metering.coalescer import CallCounts
 from metering.node import Limits, Node
+from metering.packing import packing
 from metering.server import CONNECT_SECONDS, connection_options
 
 _ASK_SECONDS = 0.08
@@ -28,16 +34,23 @@ class Mastered:
                 **(address.sentinel_options or {}),
             },
         )
-        client = self._client(address, limits.deadline_seconds)
-        self.node = Node(client, self._client(address, None), limits, counts)
+        is_tls = address.options.get("connection_class") is SSLConnection
+        kind = SentinelManagedSSLConnection if is_tls else SentinelManagedConnection
+        client = self._client(address, limits.deadline_seconds, kind)
+        self.node = Node(client, self._client(address, None, packing(kind)), limits, counts)
 
-    def _client(self, address: StoreAddress, timeout_seconds: float | None) -> Redis:
+    def _client(
+        self,
+        address: StoreAddress,
+        timeout_seconds: float | None,
+        kind: type[AbstractConnection],
+    ) -> Redis:
         options = {n: v for n, v in address.options.items() if n != "connection_class"}
         client: Redis = self._sentinel.master_for(
             address.master,
             socket_timeout=timeout_seconds,
             socket_connect_timeout=CONNECT_SECONDS,
-            ssl="connection_class" in address.options,
+            connection_class=kind,
             **connection_options(),
             **options,
         )
