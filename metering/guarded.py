@@ -19,7 +19,7 @@ from metering.imports import EPOCH_OF_IMPORTS, Importer
 from metering.meter import DEFAULT_ADMISSION, LedgerMeter
 from metering.policy import AdmissionRule, PlanOf
 from schema.acts import ActResult, AnyAct
-from schema.errors import StoreUnavailable
+from schema.errors import MeterOverloaded, StoreUnavailable
 from schema.people import Viewer
 from schema.usage import Allowance, Decision, Redirect, ViewRequest
 
@@ -244,4 +244,4 @@ class GuardedMeter:
 
 def _is_loss(away: StoreUnavailable) -> bool:
     """Whether it is the ledger's store that is away, and not the plans or our own patience."""
-    return away.store == "valkey"
+    return away.store == "valkey" and not isinstance(away, MeterOverloaded)
