@@ -213,6 +213,13 @@ async def forgotten(database: Database) -> list[Forgotten]:
     return [Forgotten(*row.values()) for row in await database.fetch(_SQL["forgotten"])]
 
 
+@asynccontextmanager
+async def forgetting_held(database: Database) -> AsyncIterator[bool]:
+    """Whether this process alone may take entries out of logs until the end; does not wait."""
+    async with database.connection() as connection, connection.transaction():
+        yield bool(await connection.fetchval(_SQL["hold_forgetting"]))
+
+
 async def set_forgotten(
     database: Database, entries: Sequence[Forgotten], state: str, run_id: str | None
 ) -> None:

@@ -12,12 +12,21 @@ from typing import NamedTuple
 from redis.asyncio import Redis
 
 from db.pool import Database
-from db.usage import Forgotten, finish_forgotten, forgotten, set_forgotten
+from db.usage import (
+    Forgotten,
+    finish_forgotten,
+    forgetting_held,
+    forgotten,
+    set_forgotten,
+)
 from metering.archive import ClientOf
+from metering.calls import Call, answers, script
 from metering.shards import keys_of
 from metering.store import store_errors
 
 _IDS_AT_ONCE = 500
+_COPIED_AT_ONCE = 500
+"""Entries copied by one script; the store does nothing else meanwhile."""
 
 
 class _FileState(NamedTuple):
@@ -38,9 +47,16 @@ async def forget_pending(database: Database, client_of: ClientOf) -> int:
 
     Asks each server at most once to write its file anew. Raises StoreUnavailable.
     """
-    pending = await forgotten(database)
-    if not pending:
+    if not await forgotten(database):
         return 0
+    async with forgetting_held(database) as is_held:
+        if is_held:
+            await _next_step(database, client_of)
+    return len(await forgotten(database))
+
+
+async def _next_step(database: Database, client_of: ClientOf) -> None:
+    pending = await forgotten(database)
     clients = {shard: await client_of(shard) for shard in {entry.shard for entry in pending}}
     await _take_out(database, clients, pending)
     pending = await forgotten(database)
@@ -52,7 +68,6 @@ async def forget_pending(database: Database, client_of: ClientOf) -> int:
         by_server[state.run_id] += [entry for entry in pending if entry.shard == shard]
     for run_id, entries in by_server.items():
         await _rewrite(database, *files[run_id], entries)
-    return len(await forgotten(database))
 
 
 async def _take_out(
@@ -64,7 +79,19 @@ async def _take_out(
             some = mine[start : start + _IDS_AT_ONCE]
             with store_errors():
                 await client.xdel(keys_of(shard).log, *(entry.stream_id for entry in some))
-            await set_forgotten(database, some, "REWRITE", None)
+        if mine:
+            await compact(client, shard)
+            await set_forgotten(database, mine, "REWRITE", None)
+
+
+async def compact(client: Redis, shard: int) -> None:
+    """Make a log anew without the bytes of its deleted entries, some entries at a time."""
+    keys, after = keys_of(shard), ""
+    while True:
+        call = Call(script("compact"), (keys.log, keys.fresh_log), (after, _COPIED_AT_ONCE))
+        [after] = await answers(client, [call])
+        if not after:
+            return
 
 
 async def _rewrite(

@@ -255,6 +255,10 @@ SELECT d.name FROM usage_detach_before($1::date) AS d (name);
 -- Entries to be taken out of the logs, and how far that is, by shard and stream id.
 SELECT shard, stream_id, state, run_id FROM usage_forgotten ORDER BY shard, stream_id;
 
+-- name: hold_forgetting
+-- Whether this transaction is the only one that takes entries out of the logs; does not wait.
+SELECT pg_try_advisory_xact_lock(hashtext('codestile usage forgetting')) AS is_held;
+
 -- name: set_forgotten
 -- Says how far entries are; returns nothing.
 -- $1 shards; $2 stream ids, as many; $3 state; $4 life of the store, null where it does not matter
