@@ -83,7 +83,7 @@ class _Shard:
         if mistyped & own:
             return  # nothing can be compared without them
         try:
-            await self._compare(present - own, mistyped)
+            await self._compare(present - own - {self._keys.fresh_log}, mistyped)
         except LaterEvent as later:
             self._found.add("later version", f"event {later}: the proof of its shard ends there")
             await self._fold_to(self._read_to)
