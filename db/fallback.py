@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import asyncpg
 
@@ -174,6 +174,25 @@ async def state_of(
     assert row is not None, "an episode is never deleted"
     state = None if row["state"] is None else json.loads(row["state"])
     return row["is_open"], row["now_ms"], state
+
+
+async def archived_rows(database: Database, viewer_id: str) -> list[Mapping[str, Any]]:
+    """The archived events of a viewer as rows of `usage_event`, oldest first."""
+    rows = await database.fetch(statements("fallback")["archived_events"], viewer_id)
+    return [dict(row) for row in rows]
+
+
+async def archived_admissions(database: Database, network: str) -> int:
+    """Guests admitted of a network, by its name, since it was last reset."""
+    row = await database.fetch_one(statements("fallback")["archived_admissions"], network)
+    assert row is not None, "a count is one row"
+    return int(row["admitted"])
+
+
+async def archived_to(database: Database) -> dict[int, tuple[int, int]]:
+    """The last archived seq, and the last that is known to exist, by shard."""
+    rows = await database.fetch(statements("fallback")["archived_to"])
+    return {row["shard"]: (row["seq"], row["head_seq"]) for row in rows}
 
 
 async def forget_fallback(database: Database, kept_seconds: float) -> None:

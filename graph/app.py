@@ -22,7 +22,7 @@ from graph.identity import Guests, GuestTokens, Identify
 from graph.networks import NetworkNames
 from graph.settings import Settings
 from graph.site import StoreProblems, site
-from metering.fallback import EmptyArchive
+from metering.archived import UsageArchive
 from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
 from metering.meter import LedgerMeter, Meter, open_ledger
 from metering.policy import AdmissionRule
@@ -148,7 +148,7 @@ def _guarded(
         ledger,
         database,
         plans.plan_of,
-        EmptyArchive(),
+        UsageArchive(database),
         admission=rule,
         on_loss=settings.on_store_loss,
         on_turn=_log_turn,

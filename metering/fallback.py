@@ -4,10 +4,10 @@ It knows of a viewer what the archive holds, and what was decided here since the
 docs/decisions/0013 says what it cannot know.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from db.fallback import (
     DecidedView,
@@ -19,6 +19,7 @@ from db.fallback import (
     state_of,
 )
 from db.pool import Database
+from metering.archived import ArchiveReads
 from metering.fold import BLANK, ViewerState, apply
 from metering.imports import answer_of, entry_of
 from metering.live import read_receipt, read_viewer, viewer_fields
@@ -35,39 +36,6 @@ from schema.usage import Allowance, Decision, Redirect, ViewRequest
 _ROUNDS = 3
 """Times a viewer is asked about: once before it and once before its network was met, and once
 more."""
-
-
-class Archive(Protocol):
-    """What PostgreSQL knows of the ledger; everything raises StoreUnavailable."""
-
-    async def archived_events(self, viewer_id: str, /) -> Sequence[tuple[str, Fields]]:
-        """The events of one viewer as entries of its shard's stream, id and fields, oldest
-        first."""
-        ...
-
-    async def archived_admissions(self, network: str, /) -> int:
-        """Guests admitted of the network of that name, 12 characters."""
-        ...
-
-    async def archived_seqs(self) -> Mapping[int, int]:
-        """The last archived seq by shard; a shard without any may be missing."""
-        ...
-
-
-class EmptyArchive:
-    """An archive that holds nothing."""
-
-    async def archived_events(self, _: str, /) -> Sequence[tuple[str, Fields]]:
-        """As Archive.archived_events."""
-        return ()
-
-    async def archived_admissions(self, _: str, /) -> int:
-        """As Archive.archived_admissions."""
-        return 0
-
-    async def archived_seqs(self) -> Mapping[int, int]:
-        """As Archive.archived_seqs."""
-        return {}
 
 
 class EpisodeClosed(Exception):
@@ -103,7 +71,7 @@ class PostgresMeter:
         self,
         database: Database,
         plan_of: PlanOf,
-        archive: Archive,
+        archive: ArchiveReads,
         episode: int,
         *,
         admission: AdmissionRule = DEFAULT_ADMISSION,

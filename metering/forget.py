@@ -20,7 +20,7 @@ from db.usage import (
     set_forgotten,
 )
 from metering.archive import ClientOf
-from metering.calls import Call, answers, script
+from metering.calls import Call, raise_refusal, replies_to, script
 from metering.shards import keys_of
 from metering.store import store_errors
 
@@ -89,7 +89,9 @@ async def compact(client: Redis, shard: int) -> None:
     keys, after = keys_of(shard), ""
     while True:
         call = Call(script("compact"), (keys.log, keys.fresh_log), (after, _COPIED_AT_ONCE))
-        [after] = await answers(client, [call])
+        with store_errors():
+            [after] = replies = await replies_to(client, [call])
+            raise_refusal(replies)
         if not after:
             return
 

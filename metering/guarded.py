@@ -14,7 +14,8 @@ from typing import Literal, TypeVar
 
 from db.fallback import open_episode, standing_episode
 from db.pool import Database
-from metering.fallback import Archive, EpisodeClosed, PostgresMeter
+from metering.archived import ArchiveReads
+from metering.fallback import EpisodeClosed, PostgresMeter
 from metering.imports import EPOCH_OF_IMPORTS, Importer
 from metering.meter import DEFAULT_ADMISSION, LedgerMeter
 from metering.policy import AdmissionRule, PlanOf
@@ -72,10 +73,6 @@ class _Seen:
         self.seqs[shard] = max(self.seqs.get(shard, 0), seq)
         self.at_ms = max(self.at_ms, at_ms)
 
-    async def unarchived(self, archive: Archive) -> int:
-        archived = await archive.archived_seqs()
-        return sum(max(0, seq - archived.get(shard, 0)) for shard, seq in self.seqs.items())
-
 
 class GuardedMeter:
     """Keeps the contract of Meter whether the ledger's store answers or not."""
@@ -85,7 +82,7 @@ class GuardedMeter:
         ledger: LedgerMeter,
         database: Database,
         plan_of: PlanOf,
-        archive: Archive,
+        archive: ArchiveReads,
         *,
         admission: AdmissionRule = DEFAULT_ADMISSION,
         on_loss: OnLoss = "fallback",
@@ -191,7 +188,7 @@ class GuardedMeter:
                 self._database,
                 f"{platform.node()}:{os.getpid()}",
                 str(away),
-                unseen=await self._seen.unarchived(self._archive),
+                unseen=await self._archive.unarchived(self._seen.seqs),
                 floor_ms=self._seen.at_ms,
             )
         except StoreUnavailable as both:

@@ -20,7 +20,7 @@ from schema.instants import milliseconds
 
 EPOCH_OF_IMPORTS = "i"
 """Stands for the epoch in the id of a view that was decided outside of the log."""
-BATCH = 500
+BATCH = 200
 FEW = 50
 """So many views are imported while everybody waits."""
 PATIENCE_MS = 200

@@ -191,3 +191,32 @@ SELECT
     coalesce(sum(unseen), 0)::bigint AS unseen,
     coalesce(sum(decided), 0)::bigint AS decided
 FROM fallback_episode;
+
+-- name: archived_events
+-- The archived events of a viewer, oldest first.
+-- $1 viewer
+SELECT
+    shard, recorded_at, seq, epoch, type, viewer, other, request, private, kind, plan, assignment,
+    view_window, code, outcome, used, allowed, network, context, views, counted_from, details
+FROM usage_event
+WHERE viewer = $1
+ORDER BY recorded_at, seq;
+
+-- name: archived_admissions
+-- How many guests of a network were admitted since it was last reset: one row.
+-- $1 network, 12 characters
+SELECT count(1) AS admitted
+FROM usage_event
+WHERE split_part(network, '/', 1) = $1 AND network IS NOT NULL AND outcome = 'U' AND seq > (
+    SELECT coalesce(max(reset.seq), 0)
+    FROM usage_event AS reset
+    WHERE
+        split_part(reset.network, '/', 1) = $1 AND reset.network IS NOT NULL
+        AND reset.type = 'reset'
+);
+
+-- name: archived_to
+-- How far every shard is archived, and is known to go, by shard.
+SELECT shard, seq, head_seq
+FROM usage_cursor
+ORDER BY shard;

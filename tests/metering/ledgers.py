@@ -10,7 +10,8 @@ from typing import Any
 
 from db.fallback import state_of
 from db.pool import Database
-from metering.fallback import Archive, EmptyArchive, PostgresMeter
+from metering.archived import ArchiveReads
+from metering.fallback import PostgresMeter
 from metering.live import read_viewer, viewer_fields
 from metering.log import read_event
 from metering.memory import MemoryMeter
@@ -214,8 +215,8 @@ class StubArchive:
     async def archived_admissions(self, network: str) -> int:
         return self.admissions.get(network, 0)
 
-    async def archived_seqs(self) -> Mapping[int, int]:
-        return self.seqs
+    async def unarchived(self, seqs: Mapping[int, int]) -> int:
+        return sum(max(0, seq - self.seqs.get(shard, 0)) for shard, seq in seqs.items())
 
 
 class StandInView(PageViewed):
@@ -236,11 +237,11 @@ class PostgresLedger:
         plans: Plans,
         episode: int,
         admission: AdmissionRule = ADMISSION,
-        archive: Archive | None = None,
+        archive: ArchiveReads | None = None,
     ) -> None:
         self._database = database
         self.meter = PostgresMeter(
-            database, plans.plan_of, archive or EmptyArchive(), episode, admission=admission
+            database, plans.plan_of, archive or StubArchive(), episode, admission=admission
         )
 
     async def set_clock(self, now_ms: int) -> None:
