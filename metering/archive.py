@@ -49,6 +49,9 @@ class ArchiveRules:
     """Months of events that stay attached, the current one not counted; None: all."""
 
 
+DEFAULT_RULES = ArchiveRules()
+
+
 @dataclass(frozen=True, slots=True)
 class Archived:
     """What became of one attempt at a shard."""
@@ -71,7 +74,7 @@ class Archive:
         client_of: ClientOf,
         seed: bytes,
         *,
-        rules: ArchiveRules = ArchiveRules(),
+        rules: ArchiveRules = DEFAULT_RULES,
         clock_ms: Callable[[], int] = system_clock_ms,
     ) -> None:
         """`seed` is the 32 bytes that sign checkpoints. `database` must bear long statements."""
