@@ -80,7 +80,7 @@ def _grant(text: str) -> Grant:
 def read_receipt(shard: int, answer: str, *, is_replayed: bool) -> Decision:
     """The decision that a receipt states; raises ValueError."""
     letter, charged, used, limit, resets, epoch, stream_id = answer.split(" ")
-    at_ms, seq = stream_id.split("-")
+    at_ms, seq = stream_id.split("-", 1)
     return Decision(
         outcome=OUTCOMES[letter],
         is_charged=charged == "1",

@@ -20,8 +20,6 @@ from metering.store import (
     TIMEOUT_SECONDS,
     Store,
     open_store,
-    ping,
-    store_ms,
 )
 from metering.windows import Window
 from schema.acts import ActResult, AdoptGuest, AnyAct
@@ -135,14 +133,16 @@ class LedgerMeter:
 
     async def now_ms(self) -> int:
         """As Meter.now_ms: the store's own clock."""
-        return await store_ms(await self.store.of(0))
+        return await self.store.now_ms()
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when the ledger does not answer."""
-        await ping(self.store)
+        await self.store.ping()
 
     async def _answers(self, shards: Sequence[int], calls: Sequence[Call]) -> list[Any]:
         """The reply of every call, whose shard is at the same place; calls of a shard in order."""
+        if len(set(shards)) == 1:
+            return await self.store.answers(shards[0], calls)
         places: dict[int, list[int]] = {}
         for at, shard in enumerate(shards):
             places.setdefault(shard, []).append(at)

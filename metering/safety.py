@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -21,6 +21,9 @@ _WANTED = {
     "maxmemory-policy": ("noeviction", "balances vanish when memory is short"),
 }
 
+_SLOTS = 16384
+"""Of every Cluster."""
+
 _WATCH_SECONDS = 30.0
 
 
@@ -33,7 +36,9 @@ async def check_store(store: Store, on_unsafe: Literal["refuse", "warn"] = "refu
     """
     problems: dict[str, None] = {}
     with store_errors():
-        for client in await store.primaries():
+        primaries = await store.primaries()
+        for client in primaries:
+            problems |= dict.fromkeys(await _cluster_problems(client, len(primaries)))
             problems |= dict.fromkeys(await _version_problems(client))
             problems |= dict.fromkeys(await _option_problems(client))
             problems |= dict.fromkeys(await _script_problems(client))
@@ -84,6 +89,25 @@ async def _option_problems(client: Redis) -> list[str]:
         for name, (wanted, danger) in _WANTED.items()
         if options.get(name) != wanted
     ]
+
+
+async def _cluster_problems(client: Redis, primaries: int) -> list[str]:
+    if not (await client.info("cluster")).get("cluster_enabled"):
+        return []
+    state: Any = await client.execute_command(  # type: ignore[no-untyped-call]  # no stubs
+        "CLUSTER", "INFO"
+    )
+    if int(state["cluster_size"]) > primaries == 1:
+        return [
+            f"The store is one node of a Cluster of {state['cluster_size']}: name it by a URL of "
+            "redis+cluster:// instead."
+        ]
+    if int(state["cluster_slots_ok"]) < _SLOTS:
+        return [
+            f"The Cluster serves {state['cluster_slots_ok']} of its {_SLOTS} slots: bring back "
+            "the node that is lost, or give its slots to another."
+        ]
+    return []
 
 
 async def _script_problems(client: Redis) -> list[str]:

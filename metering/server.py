@@ -1,8 +1,9 @@
-"""A plain client of one Redis or Valkey server, and the one place where its absence becomes
+"""Plain clients of Redis or Valkey servers, and the one place where the absence of one becomes
 StoreUnavailable."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -13,43 +14,43 @@ from redis.maint_notifications import MaintNotificationsConfig
 from schema.errors import StoreUnavailable
 
 CONNECTIONS = 16
-"""Calls at the store at once; more wait their turn, which is what bounds the load on it."""
-TIMEOUT_SECONDS = 0.25
+"""Connections of one plain client; who needs one more waits for it."""
+CONNECT_SECONDS = 1.0
 QUEUE_SECONDS = 2.0
 
 
-@asynccontextmanager
-async def open_server(
-    url: str,
-    *,
-    connections: int = CONNECTIONS,
-    timeout_seconds: float = TIMEOUT_SECONDS,
-    connect_timeout_seconds: float = 1.0,
-    queue_seconds: float = QUEUE_SECONDS,
-) -> AsyncIterator[Redis]:
-    """A client on `redis://`, `rediss://` or `unix://`, closed at the end.
+def connection_options() -> dict[str, Any]:
+    """What every connection of ours has, to whatever server."""
+    return {
+        # By default redis-py sends a script again, up to ten times, when a reply is lost.
+        "retry": Retry(NoBackoff(), 0),
+        "decode_responses": True,
+        "protocol": 2,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+    }
 
-    User, password and `?ssl_ca_certs=`, the file of the authority that signed the server's
-    certificate, are part of the URL; without the last the system's are trusted. Connections open
-    on first use.
+
+def client_of(
+    options: Mapping[str, Any],
+    *,
+    timeout_seconds: float | None,
+    connections: int = CONNECTIONS,
+    connect_timeout_seconds: float = CONNECT_SECONDS,
+    queue_seconds: float = QUEUE_SECONDS,
+) -> Redis:
+    """A client of the server that redis-py's `options` describe; connections open on first use.
+
+    `timeout_seconds` is for each reply; None when the caller keeps the time.
     """
-    pool = BlockingConnectionPool.from_url(
-        url,
+    pool = BlockingConnectionPool(
         max_connections=connections,
         timeout=queue_seconds,
         socket_timeout=timeout_seconds,
         socket_connect_timeout=connect_timeout_seconds,
-        # By default redis-py sends a script again, up to ten times, when a reply is lost.
-        retry=Retry(NoBackoff(), 0),
-        decode_responses=True,
-        protocol=2,
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        **connection_options(),
+        **options,
     )
-    client = Redis.from_pool(pool)
-    try:
-        yield client
-    finally:
-        await client.aclose()
+    return Redis.from_pool(pool)
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def store_errors() -> Iterator[None]:
 
 
 async def store_ms(client: Redis) -> int:
-    """The store's clock in milliseconds; raises StoreUnavailable."""
+    """The clock of a server in milliseconds; raises StoreUnavailable."""
     with store_errors():
         seconds, microseconds = await client.time()
     return int(seconds) * 1000 + int(microseconds) // 1000

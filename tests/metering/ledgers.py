@@ -1,13 +1,19 @@
 """Viewers, plans and ledgers as the tests of the meter make them."""
 
 import base64
+import json
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from redis.asyncio import Redis
 
+from db.fallback import state_of
+from db.pool import Database
+from metering.archived import ArchiveReads
+from metering.fallback import PostgresMeter
 from metering.live import read_viewer, viewer_fields
 from metering.log import AnyEvent, read_event
 from metering.memory import MemoryMeter
@@ -17,6 +23,7 @@ from metering.settling import settle
 from metering.shards import keys_of
 from metering.store import Store
 from schema.codes import CodeKey, CodeSystemKey
+from schema.events import PageViewed
 from schema.instants import milliseconds
 from schema.pages import SectionKind
 from schema.people import Assignment, Network, Viewer, ViewerKind
@@ -205,7 +212,91 @@ class ValkeyLedger:
         ]
 
 
-Ledger = MemoryLedger | ValkeyLedger
+@dataclass
+class StubArchive:
+    """An archive of a test's own."""
+
+    events: dict[str, list[tuple[str, dict[str, str]]]] = field(default_factory=dict)
+    admissions: dict[str, int] = field(default_factory=dict)
+    seqs: dict[int, int] = field(default_factory=dict)
+
+    async def archived_events(self, viewer_id: str) -> Sequence[tuple[str, Mapping[str, str]]]:
+        return self.events.get(viewer_id, [])
+
+    async def archived_admissions(self, network: str) -> int:
+        return self.admissions.get(network, 0)
+
+    async def unarchived(self, seqs: Mapping[int, int]) -> int:
+        return sum(max(0, seq - self.seqs.get(shard, 0)) for shard, seq in seqs.items())
+
+
+class StandInView(PageViewed):
+    """A view that PostgreSQL decided: it has no place in a log yet."""
+
+    @property
+    def id(self) -> str:
+        """As the reader was told."""
+        return f"{self.shard}:i:{milliseconds(self.recorded_at)}-{self.request_id}"
+
+
+class PostgresLedger:
+    """PostgresMeter with the same."""
+
+    def __init__(
+        self,
+        database: Database,
+        plans: Plans,
+        episode: int,
+        admission: AdmissionRule = ADMISSION,
+        archive: ArchiveReads | None = None,
+    ) -> None:
+        self._database = database
+        self.meter = PostgresMeter(
+            database, plans.plan_of, archive or StubArchive(), episode, admission=admission
+        )
+
+    async def set_clock(self, now_ms: int) -> None:
+        """As MemoryLedger.set_clock: the ledger's clock was known to be there."""
+        await self._execute(
+            "UPDATE fallback_episode SET floor_ms = $2 WHERE id = $1", self.meter.episode, now_ms
+        )
+
+    async def step_back(self) -> None:
+        """As MemoryLedger.step_back."""
+        await self.set_clock(0)
+
+    async def change(self, viewer: Viewer, **state: Any) -> None:
+        """As MemoryLedger.change."""
+        _, _, fields = await state_of(self._database, self.meter.episode, viewer.id)
+        after = viewer_fields(replace(read_viewer(fields or {}), **state))
+        await self._execute(
+            "INSERT INTO fallback_viewer VALUES ($1, $2, $3) "
+            "ON CONFLICT (episode, viewer) DO UPDATE SET state = excluded.state",
+            *(self.meter.episode, viewer.id, json.dumps(after)),
+        )
+
+    async def settle(self, viewer: Viewer, age_ms: int = 0) -> None:
+        """As MemoryLedger.settle: nothing is counted here."""
+
+    async def log(self) -> list[AnyEvent]:
+        """As MemoryLedger.log, in the order of decisions."""
+        rows = await self._database.fetch(
+            "SELECT shard, at_ms, entry FROM fallback_view WHERE episode = $1 ORDER BY id",
+            self.meter.episode,
+        )
+        fields = [{"type": "view", "epoch": "1", **json.loads(row["entry"])} for row in rows]
+        events = [
+            read_event(row["shard"], f"{row['at_ms']}-{seq}", entry)
+            for seq, (row, entry) in enumerate(zip(rows, fields, strict=True), 1)
+        ]
+        return [StandInView(**event.model_dump()) for event in events]
+
+    async def _execute(self, statement: str, *arguments: Any) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(statement, *arguments)
+
+
+Ledger = MemoryLedger | ValkeyLedger | PostgresLedger
 
 
 async def decide(ledger: Ledger, request: ViewRequest) -> Decision:

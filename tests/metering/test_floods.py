@@ -28,6 +28,12 @@ from tests.metering.ledgers import (
 NOON = ms("2040-05-06T12:00")
 
 
+@pytest.fixture
+def ledger(own_ledger: Ledger) -> Ledger:
+    """While the store is away nothing of this is done."""
+    return own_ledger
+
+
 @pytest.fixture(autouse=True)
 async def proved(ledger: Ledger, plans: Plans) -> object:
     """Whatever was counted, the ledger holds afterwards."""

@@ -103,7 +103,9 @@ async def test_the_clock_of_an_absent_store_is_unavailable(plans: Plans) -> None
             await meter.now_ms()
 
 
-async def test_a_slow_store_is_absent_within_two_seconds(proxy: Proxy, behind: LedgerMeter) -> None:
+async def test_a_slow_store_is_absent_after_a_quarter_of_a_second(
+    proxy: Proxy, behind: LedgerMeter
+) -> None:
     proxy.delay_seconds = 5.0
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -111,7 +113,7 @@ async def test_a_slow_store_is_absent_within_two_seconds(proxy: Proxy, behind: L
     with pytest.raises(StoreUnavailable):
         await behind.view([view_of(guest())])
 
-    assert 0.4 < clock() - began < 2.0
+    assert 0.24 < clock() - began < 0.75
     proxy.delay_seconds = 0.0
     assert await behind.allowance(guest())
 

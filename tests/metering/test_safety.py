@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from metering.safety import StoreWatch, check_store
-from metering.store import OneServer, Store, open_store
+from metering.store import Store, open_store
 from schema.errors import StoreUnavailable, UnsafeStore
 
 UNSAFE = [
@@ -110,7 +110,7 @@ async def test_an_old_store_is_refused(client: Redis, monkeypatch: pytest.Monkey
     monkeypatch.setattr(client, "info", info)
 
     with pytest.raises(UnsafeStore, match=r"is redis 6\.2\.14: run Valkey 8 or Redis 7\.2"):
-        await check_store(OneServer(client))
+        await check_store(Store.on(client))
 
 
 async def test_an_absent_store_is_unavailable_not_unsafe() -> None:

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from metering.meter import LedgerMeter
 from metering.shards import keys_of
-from metering.store import OneServer, Store
+from metering.store import Store
 from metering.verify import VerifyReport, verify_live
 from schema.people import Assignment
 from schema.plans import Plan
@@ -393,7 +393,7 @@ async def test_receipts_that_expire_while_the_proof_goes_on_are_no_problem(
     await filled.delete(*receipts)
 
     report = await verify_live(
-        OneServer(Later(connection_pool=filled.connection_pool)), plans.plan_of
+        Store.on(Later(connection_pool=filled.connection_pool)), plans.plan_of
     )
 
     assert (report.events, report.receipts, report.problems) == (77, 0, ())
