@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
-from redis.asyncio import Redis
 
 from db.embedded import StoreUrls
 from db.pool import open_database
@@ -59,13 +58,9 @@ async def _rounds(urls: StoreUrls, seed: bytes, rules: ArchiveRules) -> AsyncIte
         open_database(
             urls.database_url, size=2, statement_timeout_seconds=PATIENCE_SECONDS
         ) as database,
-        open_store(urls.redis_url, connections=2, timeout_seconds=PATIENCE_SECONDS) as client,
+        open_store(urls.redis_url, connections=2, timeout_seconds=PATIENCE_SECONDS) as store,
     ):
-
-        async def client_of(_shard: int) -> Redis:
-            return client
-
-        yield Rounds(database, client_of, seed, rules=rules)
+        yield Rounds(database, store.of, seed, rules=rules)
 
 
 async def _one_round(rounds: Rounds) -> None:
