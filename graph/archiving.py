@@ -5,13 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
-from redis.asyncio import Redis
 
 from db.embedded import StoreUrls
 from db.pool import open_database
 from metering.archive import ArchiveRules
-from metering.rounds import Change, Rounds
-from metering.store import open_store
+from metering.rounds import Change, Rounds, open_rounds
 from schema.errors import StoreUnavailable
 
 FindStores = Callable[[], StoreUrls | None]
@@ -59,13 +57,9 @@ async def _rounds(urls: StoreUrls, seed: bytes, rules: ArchiveRules) -> AsyncIte
         open_database(
             urls.database_url, size=2, statement_timeout_seconds=PATIENCE_SECONDS
         ) as database,
-        open_store(urls.redis_url, connections=2, timeout_seconds=PATIENCE_SECONDS) as client,
+        open_rounds(database, urls.redis_url, seed, rules, PATIENCE_SECONDS) as rounds,
     ):
-
-        async def client_of(_shard: int) -> Redis:
-            return client
-
-        yield Rounds(database, client_of, seed, rules=rules)
+        yield rounds
 
 
 async def _one_round(rounds: Rounds) -> None:

@@ -2,7 +2,8 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from metering.archive import DEFAULT_RULES, Archive, ArchiveRules, ClientOf
 from metering.forget import forget_pending
 from metering.meter import system_clock_ms
 from metering.shards import keys_of
-from metering.store import store_errors
+from metering.store import open_store, store_errors
 from schema.instants import instant
 
 MONTHS_AHEAD = 2
@@ -40,6 +41,19 @@ class Round:
     """Whether some shard has more at once."""
     changes: tuple[Change, ...]
     """To be told to whoever watches; each is told once."""
+
+
+@asynccontextmanager
+async def open_rounds(
+    database: Database, redis_url: str, seed: bytes, rules: ArchiveRules, timeout_seconds: float
+) -> AsyncIterator["Rounds"]:
+    """Rounds on the store of a URL, closed at the end."""
+    async with open_store(redis_url, connections=2, timeout_seconds=timeout_seconds) as client:
+
+        async def client_of(_shard: int) -> Redis:
+            return client
+
+        yield Rounds(database, client_of, seed, rules=rules)
 
 
 class Rounds:
