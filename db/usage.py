@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -208,6 +208,15 @@ async def boundaries(database: Database) -> dict[int, tuple[int, int, bytes]]:
     return {row["shard"]: (row["seq"], row["epoch"], row["chain"]) for row in rows}
 
 
+async def first_attached_month(database: Database) -> date | None:
+    """The first month whose events are attached; None where nothing was detached."""
+    rows = await database.fetch(_SQL["boundaries"])
+    last = max((row["month"] for row in rows), default=None)
+    return (
+        None if last is None else first_of_month(datetime(last.year, last.month, 1, tzinfo=UTC), 1)
+    )
+
+
 async def forgotten(database: Database) -> list[Forgotten]:
     """Entries to be taken out of the logs, by shard and stream id."""
     return [Forgotten(*row.values()) for row in await database.fetch(_SQL["forgotten"])]
@@ -249,3 +258,33 @@ def first_of_month(at: datetime, months: int = 0) -> date:
     """The first day of the month of an instant in UTC, or of so many months later."""
     number = at.year * 12 + at.month - 1 + months
     return date(number // 12, number % 12 + 1, 1)
+
+
+class Difference(NamedTuple):
+    """One row of a rollup that is not what the events say; empty texts where a side has none."""
+
+    place: str
+    stored: str
+    counted: str
+
+
+ROLLUPS = {
+    "usage_hour": "hours_that_differ",
+    "usage_code_day": "code_days_that_differ",
+    "usage_code_month": "code_months_that_differ",
+    "usage_day": "days_that_differ",
+    "usage_first_touch": "first_touches_that_differ",
+}
+"""The statement that compares each rollup with the events."""
+
+
+async def rollup_differences(database: Database, rollup: str, since: datetime) -> list[Difference]:
+    """Where a rollup of ROLLUPS differs from the events since an instant, 100 rows at most."""
+    rows = await database.fetch(_SQL[ROLLUPS[rollup]], since)
+    return [Difference(*row.values()) for row in rows]
+
+
+async def salts_of(database: Database, viewers: Collection[str]) -> dict[str, bytes]:
+    """The salts of the viewers that have one."""
+    rows = await database.fetch(_SQL["salts"], list(viewers))
+    return {row["viewer"]: row["salt"] for row in rows}
