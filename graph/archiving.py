@@ -9,8 +9,7 @@ import structlog
 from db.embedded import StoreUrls
 from db.pool import open_database
 from metering.archive import ArchiveRules
-from metering.rounds import Change, Rounds
-from metering.store import open_store
+from metering.rounds import Change, Rounds, open_rounds
 from schema.errors import StoreUnavailable
 
 FindStores = Callable[[], StoreUrls | None]
@@ -58,9 +57,9 @@ async def _rounds(urls: StoreUrls, seed: bytes, rules: ArchiveRules) -> AsyncIte
         open_database(
             urls.database_url, size=2, statement_timeout_seconds=PATIENCE_SECONDS
         ) as database,
-        open_store(urls.redis_url, connections=2, timeout_seconds=PATIENCE_SECONDS) as store,
+        open_rounds(database, urls.redis_url, seed, rules, PATIENCE_SECONDS) as rounds,
     ):
-        yield Rounds(database, store.of, seed, rules=rules)
+        yield rounds
 
 
 async def _one_round(rounds: Rounds) -> None:

@@ -12,26 +12,10 @@ from typing import Any
 import orjson
 
 from metering.chain import PRIVATE_FIELDS
-from metering.log import LaterEvent, UnreadableEvent
+from metering.log import TYPES, LaterEvent, UnreadableEvent
 from schema.instants import instant, milliseconds
 
-_VIEWED = ("viewer", "kind", "plan", "assignment", "window", "code", "outcome", "used", "limit")
-_ACTED = ("request", "actor", "reason")
-FIELDS: dict[str, tuple[str, ...]] = {
-    "view": (*_VIEWED, "network", "request", "context", "count"),
-    "void": ("viewer", "window", "code", "request", "cause", "actor", "reason"),
-    "grant": ("viewer", "units", "expires", *_ACTED),
-    "ungrant": ("viewer", "grant", *_ACTED),
-    "plan": ("viewer", "kind", "plan", "assignment", *_ACTED),
-    "seal": ("viewer", "to", "codes", "request"),
-    "adopt": ("viewer", "window", "from", "codes", "request"),
-    "block": ("viewer", *_ACTED),
-    "unblock": ("viewer", *_ACTED),
-    "reset": ("viewer", "network", *_ACTED),
-    "erase": ("viewer", *_ACTED),
-    "import": (*_VIEWED, "network", "request", "context", "count", "at"),
-    "epoch": ("cause", "proven"),
-}
+FIELDS = {kind: fields for kind, (_, fields) in TYPES.items()}
 """The fields of each type behind `type` and `epoch`, in their order."""
 VIEW_TYPES = ("view", "import")
 COLUMNS = (
@@ -58,7 +42,7 @@ _PATTERNS = {
     "context": r"[\w/-]{1,20}",
 }
 _EPOCH = re.compile(r"[1-9]\d{0,8}")
-_COUNT = re.compile(r"([1-9]\d{0,8})(?:@([1-9]\d{0,14}))?")
+_COUNT = re.compile(r"([1-9]\d{0,8})@([1-9]\d{0,14})")
 _STREAM_ID = re.compile(r"(\d{1,14})-([1-9]\d{0,17})")
 _VIEW_NAMES = ("type", "epoch", *FIELDS["view"][:-1])
 _VIEW = re.compile(
@@ -97,9 +81,7 @@ def row_of(shard: int, at: datetime, seq: int, fields: Mapping[str, str]) -> Row
 
 def _row_of_any(shard: int, at: datetime, seq: int, fields: Mapping[str, str]) -> Row:
     _demand_form(fields)
-    count = _COUNT.fullmatch(fields.get("count", "1"))
-    if count is None:
-        raise UnreadableEvent(f"count {fields['count']!r} is none")
+    views, counted_from = _counted(fields.get("count"))
     row = (
         *(at, seq, int(fields["epoch"]), shard, fields["type"]),
         *(fields.get("viewer"), fields.get("to", fields.get("from")), fields.get("request")),
@@ -107,13 +89,23 @@ def _row_of_any(shard: int, at: datetime, seq: int, fields: Mapping[str, str]) -
         *(fields.get("kind"), fields.get("plan"), _whole(fields, "assignment")),
         *(fields.get("window"), fields.get("code"), fields.get("outcome")),
         *(_whole(fields, "used"), _whole(fields, "limit")),
-        *(fields.get("network") or None, fields.get("context"), int(count[1])),
-        instant(int(count[2])) if count[2] else None,
+        *(fields.get("network") or None, fields.get("context"), views),
+        counted_from,
         _json({name: fields[name] for name in fields if _is_detail(name)}),
     )
     if fields_of(dict(zip(COLUMNS, row, strict=False))) != dict(fields):
         raise UnreadableEvent("it could not be made again from its row")
     return row
+
+
+def _counted(text: str | None) -> tuple[int, datetime | None]:
+    """How many views an entry stands for, and when the first was; None: it stands for one."""
+    if text is None:
+        return 1, None
+    found = _COUNT.fullmatch(text)
+    if found is None:
+        raise UnreadableEvent(f"count {text!r} is none")
+    return int(found[1]), instant(int(found[2]))
 
 
 def _demand_form(fields: Mapping[str, str]) -> None:
@@ -190,7 +182,7 @@ def _column_text(row: Mapping[str, Any], name: str) -> str | None:
 
 def _count_text(views: int, counted_from: datetime | None) -> str | None:
     if counted_from is None:
-        return None if views == 1 else str(views)
+        return None
     return f"{views}@{milliseconds(counted_from)}"
 
 

@@ -2,8 +2,10 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from redis.asyncio import Redis
@@ -13,12 +15,15 @@ from db.usage import Cursor, cursors, detach_before, first_of_month, make_partit
 from metering.archive import DEFAULT_RULES, Archive, ArchiveRules, ClientOf
 from metering.forget import forget_pending
 from metering.meter import system_clock_ms
+from metering.settling import settle_all
 from metering.shards import keys_of
-from metering.store import store_errors
+from metering.store import open_store, store_errors
 from schema.instants import instant
 
 MONTHS_AHEAD = 2
 HOUSEKEEPING_SECONDS = 600.0
+SETTLE_SECONDS = 20.0
+"""How often floods whose minute is over are looked for."""
 RETRY_SECONDS = 10.0
 """How long a stopped shard is left alone before it is looked at again."""
 
@@ -42,6 +47,15 @@ class Round:
     """To be told to whoever watches; each is told once."""
 
 
+@asynccontextmanager
+async def open_rounds(
+    database: Database, redis_url: str, seed: bytes, rules: ArchiveRules, timeout_seconds: float
+) -> AsyncIterator["Rounds"]:
+    """Rounds on the store of a URL, closed at the end."""
+    async with open_store(redis_url, connections=2, timeout_seconds=timeout_seconds) as store:
+        yield Rounds(database, store.of, seed, rules=rules, settle=partial(settle_all, store))
+
+
 class Rounds:
     """Archives all shards, one batch each in a round; several of these may run at once."""
 
@@ -54,14 +68,18 @@ class Rounds:
         rules: ArchiveRules = DEFAULT_RULES,
         clock_ms: Callable[[], int] = system_clock_ms,
         monotonic: Callable[[], float] = time.monotonic,
+        settle: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """As Archive. `database` needs two connections at once."""
+        """As Archive. `database` needs two connections at once. `settle` records what was counted
+        and waits; None: somebody else does."""
         self._database = database
         self._client_of = client_of
         self._rules = rules
         self._archive = Archive(database, client_of, seed, rules=rules, clock_ms=clock_ms)
         self._clock_ms = clock_ms
         self._monotonic = monotonic
+        self._settle = settle
+        self._settled_at: float | None = None
         self._housekept_at: float | None = None
         self._retry_at: dict[int, float] = {}
         self.events = 0
@@ -70,6 +88,7 @@ class Rounds:
     async def round(self) -> Round:
         """One batch of every shard that has anything new. Raises StoreUnavailable."""
         await self._keep_house()
+        await self._record_counted()
         events, is_behind, changes = 0, False, []
         for cursor in await self._waiting():
             done = await self._archive.archive_shard(cursor.shard)
@@ -82,6 +101,14 @@ class Rounds:
         await forget_pending(self._database, self._client_of)
         self.events += events
         return Round(events, is_behind, tuple(changes))
+
+    async def _record_counted(self) -> None:
+        now = self._monotonic()
+        if self._settle is None:
+            return
+        if self._settled_at is None or now - self._settled_at >= SETTLE_SECONDS:
+            await self._settle()
+            self._settled_at = now
 
     async def _waiting(self) -> list[Cursor]:
         """The shards that are to be looked at, by their heads."""

@@ -14,7 +14,6 @@ from metering.archive import Archive, ArchiveRules
 from metering.chain import NO_SALT, START, canonical, commitment, link, split
 from metering.entries import fields_of
 from metering.shards import keys_of
-from metering.store import open_store
 from schema.instants import milliseconds
 from tests.metering.ledgers import SHARD, ms, token
 
@@ -90,7 +89,7 @@ async def archive_on(
     """An archive on stores, its clock standing still, and the stores."""
     async with (
         open_database(database_url, size=4, statement_timeout_seconds=60) as database,
-        open_store(redis_url, timeout_seconds=20) as client,
+        Redis.from_url(redis_url, decode_responses=True) as client,
     ):
         yield archive_of(database, client, rules, now_ms=now_ms), database, client
 

@@ -64,6 +64,15 @@ def postgres_ledger(database: Database, plans: Plans, episode: int) -> PostgresL
     return PostgresLedger(database, plans, episode)
 
 
+@pytest.fixture(params=["memory", "valkey", "valkey, clock early", "valkey, clock late"])
+def own_ledger(request: pytest.FixtureRequest, plans: Plans) -> Ledger:
+    """The same meter in memory, and in Valkey asked by machines whose clocks differ."""
+    if request.param == "memory":
+        return MemoryLedger(plans)
+    error_ms = {"early": -1, "late": 1}.get(request.param.split()[-1], 0)
+    return ValkeyLedger(request.getfixturevalue("store"), plans, error_ms=error_ms)
+
+
 @pytest.fixture(
     params=["memory", "valkey", "valkey, clock early", "valkey, clock late", "postgres"]
 )

@@ -8,15 +8,18 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from redis.asyncio import Redis
+
 from db.fallback import state_of
 from db.pool import Database
 from metering.archived import ArchiveReads
 from metering.fallback import PostgresMeter
 from metering.live import read_viewer, viewer_fields
-from metering.log import read_event
+from metering.log import AnyEvent, read_event
 from metering.memory import MemoryMeter
 from metering.meter import LedgerMeter, system_clock_ms
 from metering.policy import AdmissionRule
+from metering.settling import settle
 from metering.shards import keys_of
 from metering.store import Store
 from schema.codes import CodeKey, CodeSystemKey
@@ -148,7 +151,11 @@ class MemoryLedger:
         shard = self.meter.shard(viewer.shard)
         shard.viewers[viewer.id] = replace(shard.viewer(viewer.id), **state)
 
-    async def log(self) -> list[PageViewed]:
+    async def settle(self, viewer: Viewer, age_ms: int = 0) -> None:
+        """Record what was counted for the viewer for `age_ms` or longer."""
+        await self.meter.settle(viewer.shard, viewer.id, age_ms)
+
+    async def log(self) -> list[AnyEvent]:
         """Every event so far."""
         return self.meter.log
 
@@ -190,7 +197,11 @@ class ValkeyLedger:
         before = read_viewer(await client.hgetall(key))
         await client.hset(key, mapping=viewer_fields(replace(before, **state)))
 
-    async def log(self) -> list[PageViewed]:
+    async def settle(self, viewer: Viewer, age_ms: int = 0) -> None:
+        """As MemoryLedger.settle."""
+        await settle(self.meter.store, viewer.shard, viewer.id, age_ms)
+
+    async def log(self) -> list[AnyEvent]:
         """As MemoryLedger.log; shard after shard."""
         return [
             read_event(shard, stream_id, fields)
@@ -264,7 +275,10 @@ class PostgresLedger:
             *(self.meter.episode, viewer.id, json.dumps(after)),
         )
 
-    async def log(self) -> list[PageViewed]:
+    async def settle(self, viewer: Viewer, age_ms: int = 0) -> None:
+        """As MemoryLedger.settle: nothing is counted here."""
+
+    async def log(self) -> list[AnyEvent]:
         """As MemoryLedger.log, in the order of decisions."""
         rows = await self._database.fetch(
             "SELECT shard, at_ms, entry FROM fallback_view WHERE episode = $1 ORDER BY id",
@@ -290,6 +304,20 @@ async def decide(ledger: Ledger, request: ViewRequest) -> Decision:
     [answer] = await ledger.meter.view([request])
     assert isinstance(answer, Decision), answer
     return answer
+
+
+async def recorded_views(client: Redis, shard: int = SHARD) -> int:
+    """The views that the shard has taken down: in its log, or counted and waiting."""
+    keys = keys_of(shard)
+    views = sum(
+        read_event(shard, stream_id, fields).count  # type: ignore[union-attr]  # views alone
+        for stream_id, fields in await client.xrange(keys.log)
+        if fields["type"] == "view"
+    )
+    for viewer_id in await client.smembers(keys.waiting):
+        flood = await client.hgetall(keys.flood(viewer_id))
+        views += sum(int(held.split()[0]) for name, held in flood.items() if name[0] == "+")
+    return views
 
 
 async def outcomes(ledger: Ledger, *requests: ViewRequest) -> list[str]:

@@ -19,6 +19,7 @@ from metering.log import (
     OUTCOME_LETTERS,
     REFERRER_LETTERS,
     SECTION_DIGITS,
+    TYPES,
     LaterEvent,
     UnreadableEvent,
     context_text,
@@ -28,6 +29,8 @@ from metering.meter import LedgerMeter
 from metering.shards import keys_of
 from metering.store import Store
 from schema.codes import CodeKey, CodeSystemKey
+from schema.events import PageViewed
+from schema.instants import instant
 from schema.pages import SectionKind
 from schema.people import ViewerKind
 from schema.usage import ClientClass, Outcome, ReferrerClass, ViewContext, ViewRequest
@@ -179,7 +182,7 @@ BAD = {
     "period": (13, ["", "-1"]),
     "period length": (14, ["", "0"]),
 }
-KEY_NAMES = (KEYS.log, KEYS.head, KEYS.viewer("v"), KEYS.receipt("r"), KEYS.network("n"))
+KEY_NAMES = (*KEYS.of_viewer("v", "r"), KEYS.network("n"))
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, (_, vs) in BAD.items() for v in vs])
@@ -190,13 +193,13 @@ async def test_a_bad_argument_is_named_before_anything_is_written(
     arguments[BAD[name][0]] = value
 
     with pytest.raises(ResponseError, match=f"^ARGUMENT {name}"):
-        await client.eval(script("record_view").text, 5, *KEY_NAMES, *arguments)
+        await client.eval(script("record_view").text, 7, *KEY_NAMES, *arguments)
 
     assert await client.keys("*") == []
 
 
 async def test_good_arguments_are_taken(client: Redis) -> None:
-    answer = await client.eval(script("record_view").text, 5, *KEY_NAMES, *GOOD)
+    answer = await client.eval(script("record_view").text, 7, *KEY_NAMES, *GOOD)
 
     assert answer[0] == "DECIDED"
 
@@ -240,7 +243,7 @@ def test_every_letter_and_field_is_documented() -> None:
 
 
 HASH_FIELDS = {*STATE_FIELDS, "<system>:<value>"}
-TO_COME = {
+EFFECTS = {
     "UnlockVoided": {"used", "<system>:<value>"},
     "AllowanceGranted": {"grants"},
     "GrantVoided": {"grants"},
@@ -259,27 +262,45 @@ TO_COME = {
 """The fields of the viewer hash that each event changes."""
 
 
-def test_every_event_to_come_has_its_fields_and_its_effect() -> None:
+def test_every_other_event_has_its_fields_and_its_effect() -> None:
     rows = [
         [re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:-1]]
-        for line in section_of("Events to come").split("\n| field |")[0].splitlines()
+        for line in section_of("The other events").split("\n| field |")[0].splitlines()
         if line.startswith("| `")
     ]
-    known = {*documented("The entry of a page view")[2:], *documented("Events to come")}
+    known = {*documented("The entry of a page view")[2:], *documented("The other events")}
     known |= {"from"}  # stands beside `to`
     effects = {event[0]: set(effect) & HASH_FIELDS for _, event, _, effect in rows}
 
-    assert effects == TO_COME
+    assert effects == EFFECTS
     assert set().union(*effects.values()) == HASH_FIELDS
     assert {field for _, _, fields, _ in rows for field in fields} <= known
     assert len({kind[0] for kind, _, _, _ in rows}) == len(rows)
 
 
-def test_the_script_reads_every_field_that_an_event_to_come_can_set() -> None:
-    read = re.search(r"'HMGET', viewer,\s+(.*?)\)", script("record_view").text, re.DOTALL)
+def test_every_other_event_is_read_with_the_documented_fields() -> None:
+    rows = [
+        [re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:4]]
+        for line in section_of("The other events").split("\n| field |")[0].splitlines()
+        if line.startswith("| `")
+    ]
+
+    documented_types = {
+        kind[0]: (event[0], tuple(fields)) for kind, event, fields in rows if kind[0] != "reset"
+    }
+    read = {
+        kind: (event.__name__, fields)
+        for kind, (event, fields) in TYPES.items()
+        if kind not in ("view", "reset")
+    }
+    assert documented_types == read
+
+
+def test_the_script_reads_every_field_that_decides() -> None:
+    read = re.search(r"'HMGET', viewer,\n\s+(.*?)\)", script("record_view").text, re.DOTALL)
 
     assert read is not None
-    assert re.findall(r"'(\w+)'", read[1]) == list(STATE_FIELDS)
+    assert re.findall(r"'(\w+)'", read[1]) == [f for f in STATE_FIELDS if f != "adopted"]
     assert read[1].endswith("code")
 
 
@@ -314,8 +335,8 @@ async def test_a_context_is_written_compactly_and_read_back(
 
 
 def test_an_event_of_a_later_version_is_told_from_one_that_is_broken() -> None:
-    with pytest.raises(LaterEvent, match=r"shard 7: 5-6 is of type 'seal', written by a later"):
-        read_event(7, "5-6", {"type": "seal"})
+    with pytest.raises(LaterEvent, match=r"shard 7: 5-6 is of type 'merge', written by a later"):
+        read_event(7, "5-6", {"type": "merge"})
     with pytest.raises(UnreadableEvent, match="shard 7: 5-6 has no type") as broken:
         read_event(7, "5-6", {})
 
@@ -327,10 +348,13 @@ def test_views_counted_together_are_read_as_their_number() -> None:
     fields |= {
         "type": "view", "epoch": "1", "viewer": "g" + "x" * 22, "kind": "G", "plan": "guest.1",
         "assignment": "0", "window": "L.0", "code": "DEMO:DM-4001", "outcome": "L", "used": "1",
-        "limit": "1", "request": "r" * 12, "context": "b", "count": "37",
+        "limit": "1", "request": "r" * 12, "context": "b", "count": "37@4",
     }  # fmt: skip
 
-    assert read_event(7, "5-6", fields).count == 37
+    event = read_event(7, "5-6", fields)
+
+    assert isinstance(event, PageViewed)
+    assert (event.count, event.first_at, event.decided_at) == (37, instant(4), instant(4))
 
 
 def test_a_viewer_hash_says_all_that_the_state_holds() -> None:
@@ -365,8 +389,9 @@ def test_a_viewer_hash_says_all_that_the_state_holds() -> None:
         {"context": "b/"},
         {"kind": "R"},
         {"viewer": "u" + "x" * 22},
+        {"count": "2@5"},
+        {"count": "0@5"},
         {"count": "2"},
-        {"count": "0"},
         {"extra": "1"},
     ],
 )
