@@ -3,6 +3,8 @@
 import base64
 import hashlib
 
+import strawberry
+
 from graph import offers
 from graph.context import Context
 from graph.day import Day
@@ -127,13 +129,19 @@ async def _page(
         locked_section_count=locked_count(parts),
         view=PageView(
             was_charged=decision is not None and decision.is_charged,
-            event_id=context.services.event_id(decision.event_id) if decision else None,
+            event_id=_event_id(context, decision),
             recorded_at=decision.recorded_at if decision else None,
             allowance=allowance,
         ),
         banner=allowance.banner,
         parts=parts,
     )
+
+
+def _event_id(context: Context, decision: Decision | None) -> strawberry.ID | None:
+    if decision is None or decision.event_id is None:
+        return None
+    return context.services.event_id(decision.event_id)
 
 
 def _refused(page: CodePage, grant: Grant) -> ViewLimitReached:

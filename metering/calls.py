@@ -1,5 +1,6 @@
 """Calls of the atomic scripts: many in one round trip, each applied at most once."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,9 +26,17 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """The script metering/lua/<name>.lua."""
-    text = (files("metering") / "lua" / f"{name}.lua").read_text(encoding="utf-8")
+    """The script metering/lua/<name>.lua; each line `-- include <part>` in it stands for
+    metering/lua/shared/<part>.lua, since a store's scripts cannot call each other."""
+    text = _INCLUDE.sub(lambda line: _text(f"shared/{line[1]}.lua"), _text(f"{name}.lua"))
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+def _text(path: str) -> str:
+    return (files("metering") / "lua" / path).read_text(encoding="utf-8")
+
+
+_INCLUDE = re.compile(r"^-- include (\w+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,34 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from metering.log import AnyEvent
 from schema.codes import CodeKey
-from schema.events import PageViewed, WindowNumber
+from schema.events import (
+    AllowanceGranted,
+    EpochOpened,
+    GrantVoided,
+    GuestAdopted,
+    GuestSealed,
+    PageViewed,
+    PlanSet,
+    UnlockImported,
+    UnlockVoided,
+    ViewerBlocked,
+    ViewerErased,
+    ViewerUnblocked,
+    ViewEvent,
+    WindowNumber,
+    WindowReset,
+)
 from schema.instants import milliseconds
 from schema.usage import Outcome
 
 CHARGED = "c"
 """How a code came to be open: unlocked by a charged view."""
+ADOPTED = "a"
+"""Taken over from a guest, uncharged."""
+IMPORTED = "i"
+"""Unlocked by a charged view while the store was away."""
 
 
 class Grant(NamedTuple):
@@ -59,41 +80,93 @@ class ViewerState:
         )
 
 
-def apply(viewer: ViewerState, event: PageViewed) -> ViewerState:
-    """The viewer after the event; total: every event of the viewer has an effect or none."""
-    if event.outcome is Outcome.NETWORK_LIMIT_REACHED:
-        # Nothing is kept of a guest that was never let in: there may be any number of them.
+def apply(viewer: ViewerState, event: AnyEvent) -> ViewerState:
+    """The viewer after an event of its own; total: every event has an effect or none."""
+    match event:
+        case PageViewed() | UnlockImported():
+            return _viewed(viewer, event)
+        case UnlockVoided():
+            return _voided(viewer, event)
+        case AllowanceGranted():
+            expires_ms = 0 if event.expires_at is None else milliseconds(event.expires_at)
+            grant = Grant(event.units, expires_ms, event.seq)
+            return replace(viewer, grants=(*viewer.grants, grant))
+        case GrantVoided():
+            left = tuple(grant for grant in viewer.grants if grant.seq != event.grant_seq)
+            return replace(viewer, grants=left)
+        case PlanSet():
+            return replace(viewer, assignment=max(viewer.assignment, event.assignment))
+        case GuestSealed():
+            return replace(viewer, moved_to=event.account_id)
+        case GuestAdopted():
+            return _adopted(viewer, event)
+        case ViewerBlocked():
+            return replace(viewer, is_blocked=True)
+        case ViewerUnblocked():
+            return replace(viewer, is_blocked=False)
+        case WindowReset():
+            return replace(viewer, window=None, anchor_ms=None, used=0, codes={})
+        case ViewerErased():
+            return BLANK
+        case EpochOpened():
+            return viewer
+
+
+def _viewed(viewer: ViewerState, event: PageViewed | UnlockImported) -> ViewerState:
+    if event.outcome is Outcome.NETWORK_LIMIT_REACHED or viewer.moved_to is not None:
+        # Nothing is kept of a guest that was never let in: there may be any number of them. And
+        # nothing changes for one that was sealed while the view was on its way from elsewhere.
         return viewer
     if event.assignment > viewer.assignment:
         viewer = replace(viewer, assignment=event.assignment)
-    if event.outcome is not Outcome.UNLOCKED:
+    if event.outcome is not Outcome.UNLOCKED or not is_charged_by(viewer, event):
         return viewer
     if viewer.window != event.window:
-        viewer = _open_window(viewer, event)
+        viewer = _open_window(viewer, event.window, milliseconds(event.decided_at))
+    how = IMPORTED if isinstance(event, UnlockImported) else CHARGED
     return replace(
         viewer,
         used=viewer.used + 1,
-        codes={**viewer.codes, event.code: CHARGED},
+        codes={**viewer.codes, event.code: how},
         is_admitted=viewer.is_admitted or event.admission is not None,
     )
 
 
-def _open_window(viewer: ViewerState, event: PageViewed) -> ViewerState:
+def is_charged_by(viewer: ViewerState, event: ViewEvent) -> bool:
+    """Whether an unlocking view charges: one that comes late charges nothing that is open, and
+    nothing in a window that the viewer has left."""
+    if viewer.window is None or viewer.window.kind != event.window.kind:
+        return True
+    if event.window.number < viewer.window.number:
+        return False
+    return event.window != viewer.window or event.code not in viewer.codes
+
+
+def _voided(viewer: ViewerState, event: UnlockVoided) -> ViewerState:
+    if viewer.window != event.window or viewer.codes.get(event.code) not in (CHARGED, IMPORTED):
+        return viewer
+    codes = {code: how for code, how in viewer.codes.items() if code != event.code}
+    return replace(viewer, used=viewer.used - 1, codes=codes)
+
+
+def _adopted(viewer: ViewerState, event: GuestAdopted) -> ViewerState:
+    if event.guest_id in viewer.adopted:
+        return viewer
+    if viewer.window != event.window:
+        viewer = _open_window(viewer, event.window, milliseconds(event.recorded_at))
     return replace(
         viewer,
-        window=event.window,
-        anchor_ms=_anchor_ms(viewer, event),
-        used=0,
-        codes={},
+        adopted=(*viewer.adopted, event.guest_id),
+        codes={**dict.fromkeys(event.codes, ADOPTED), **viewer.codes},
     )
 
 
-def _anchor_ms(viewer: ViewerState, event: PageViewed) -> int | None:
-    if not event.window.kind.startswith("R"):
-        return None
-    if viewer.window is not None and viewer.window.kind == event.window.kind:
-        return viewer.anchor_ms
-    return milliseconds(event.recorded_at)
+def _open_window(viewer: ViewerState, window: WindowNumber, at_ms: int) -> ViewerState:
+    anchor_ms = None
+    if window.kind.startswith("R"):
+        is_same = viewer.window is not None and viewer.window.kind == window.kind
+        anchor_ms = viewer.anchor_ms if is_same else at_ms
+    return replace(viewer, window=window, anchor_ms=anchor_ms, used=0, codes={})
 
 
 @dataclass(slots=True)
@@ -113,14 +186,27 @@ class ShardState:
         """The viewer's state, blank when the log has not met them."""
         return self.viewers.get(viewer_id, BLANK)
 
-    def add(self, event: PageViewed) -> None:
+    def add(self, event: AnyEvent) -> None:
         """Take the shard one event further."""
         self.seq, self.epoch = event.seq, event.epoch
         self.at_ms = milliseconds(event.recorded_at)
-        viewer = apply(self.viewer(event.viewer_id), event)
-        if viewer is not BLANK:
-            self.viewers[event.viewer_id] = viewer
-        if event.outcome is Outcome.UNLOCKED and event.admission is not None:
+        if isinstance(event, EpochOpened):
+            return
+        if event.viewer_id is None:
+            self.networks.pop(event.network or "", None)
+            return
+        before = self.viewer(event.viewer_id)
+        after = apply(before, event)
+        if after == BLANK:
+            self.viewers.pop(event.viewer_id, None)
+        elif after is not before:
+            self.viewers[event.viewer_id] = after
+        if isinstance(event, PageViewed | UnlockImported):
+            self._admit(before, after, event)
+
+    def _admit(self, before: ViewerState, after: ViewerState, event: ViewEvent) -> None:
+        """Count the place that the view took in the budget of the guest's network."""
+        if event.admission is not None and after.is_admitted and not before.is_admitted:
             network = event.admission.network
             self.networks[network] = self.networks.get(network, 0) + 1
 

@@ -24,9 +24,12 @@ STATE_FIELDS = (
 )
 """The fields of a viewer hash that are not codes; codes hold a colon, these never do."""
 
-
 RECEIPT_MS = 3_600_000
 """How long a request keeps its answer."""
+
+
+COUNTED = "*"
+"""The seq in the answer to a view that is counted with others and recorded later."""
 
 
 def viewer_fields(viewer: ViewerState) -> dict[str, str]:
@@ -70,6 +73,7 @@ def _grant(text: str) -> Grant:
 def read_receipt(shard: int, answer: str, *, is_replayed: bool) -> Decision:
     """The decision that a receipt states; raises ValueError."""
     letter, charged, used, limit, resets, epoch, stream_id = answer.split(" ")
+    at_ms, seq = stream_id.split("-")
     return Decision(
         outcome=OUTCOMES[letter],
         is_charged=charged == "1",
@@ -78,8 +82,8 @@ def read_receipt(shard: int, answer: str, *, is_replayed: bool) -> Decision:
             used=int(used),
             resets_at=None if resets == "-" else instant(int(resets)),
         ),
-        event_id=f"{shard}:{epoch}:{stream_id}",
-        recorded_at=instant(int(stream_id.split("-")[0])),
+        event_id=None if seq == COUNTED else f"{shard}:{epoch}:{stream_id}",
+        recorded_at=instant(int(at_ms)),
         is_replayed=is_replayed,
     )
 

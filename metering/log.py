@@ -4,14 +4,50 @@ docs/events.md describes every field; nothing here may change without a new vers
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
 
 from schema.codes import CodeKey, CodeSystemKey
-from schema.events import Admission, PageViewed, WindowNumber
+from schema.events import (
+    Admission,
+    AllowanceGranted,
+    EpochOpened,
+    GrantVoided,
+    GuestAdopted,
+    GuestSealed,
+    PageViewed,
+    PlanSet,
+    UnlockImported,
+    UnlockVoided,
+    ViewerBlocked,
+    ViewerErased,
+    ViewerUnblocked,
+    ViewEvent,
+    WindowNumber,
+    WindowReset,
+)
 from schema.instants import instant
 from schema.pages import SectionKind
 from schema.people import ViewerKind
 from schema.usage import ClientClass, Outcome, ReferrerClass, ViewContext
+
+AnyEvent = (
+    PageViewed
+    | UnlockVoided
+    | AllowanceGranted
+    | GrantVoided
+    | PlanSet
+    | GuestSealed
+    | GuestAdopted
+    | ViewerBlocked
+    | ViewerUnblocked
+    | WindowReset
+    | ViewerErased
+    | UnlockImported
+    | EpochOpened
+)
+"""Every event there is."""
 
 FORMAT = "1"
 """Version of the wire form, kept in the head of every shard."""
@@ -53,12 +89,33 @@ SECTION_DIGITS = {
     SectionKind.COVERAGE_AND_PAYMENT: "7",
     SectionKind.HISTORY: "8",
 }
-OUTCOMES = {letter: outcome for outcome, letter in OUTCOME_LETTERS.items()}
-FIELDS = (
-    *("type", "epoch", "viewer", "kind", "plan", "assignment", "window", "code"),
-    *("outcome", "used", "limit", "network", "request", "context", "count"),
+_VIEW_FIELDS = (
+    *("viewer", "kind", "plan", "assignment", "window", "code", "outcome", "used", "limit"),
+    *("network", "request", "context"),
 )
+OUTCOMES = {letter: outcome for outcome, letter in OUTCOME_LETTERS.items()}
+TYPES: Mapping[str, tuple[type[AnyEvent], tuple[str, ...]]] = {
+    "view": (PageViewed, (*_VIEW_FIELDS, "count")),
+    "void": (UnlockVoided, ("viewer", "window", "code", "request", "cause", "actor", "reason")),
+    "grant": (AllowanceGranted, ("viewer", "units", "expires", "request", "actor", "reason")),
+    "ungrant": (GrantVoided, ("viewer", "grant", "request", "actor", "reason")),
+    "plan": (
+        PlanSet,
+        ("viewer", "kind", "plan", "assignment", "request", "actor", "reason"),
+    ),
+    "seal": (GuestSealed, ("viewer", "to", "codes", "request")),
+    "adopt": (GuestAdopted, ("viewer", "window", "from", "codes", "request")),
+    "block": (ViewerBlocked, ("viewer", "request", "actor", "reason")),
+    "unblock": (ViewerUnblocked, ("viewer", "request", "actor", "reason")),
+    "reset": (WindowReset, ("viewer", "network", "request", "actor", "reason")),
+    "erase": (ViewerErased, ("viewer", "request", "actor", "reason")),
+    "import": (UnlockImported, (*_VIEW_FIELDS, "at")),
+    "epoch": (EpochOpened, ("cause", "proven")),
+}
+"""Type of an entry -> the event it is, and its fields behind `type` and `epoch`, in their order."""
+FIELDS = ("type", "epoch", *TYPES["view"][1])
 """The fields of a page view's entry, in their order."""
+_OPTIONAL = frozenset({"count"})
 _COUNTABLE = {
     Outcome.REPEATED,
     Outcome.LIMIT_REACHED,
@@ -81,69 +138,59 @@ class LaterEvent(UnreadableEvent):
     """An entry is of a type that only a later version of this server writes and reads."""
 
 
-def read_event(shard: int, stream_id: str, fields: Mapping[str, str]) -> PageViewed:
+def read_event(shard: int, stream_id: str, fields: Mapping[str, str]) -> AnyEvent:
     """The event of one stream entry; raises UnreadableEvent, LaterEvent for an unknown type."""
     kind = fields.get("type")
     if kind is None:
         raise UnreadableEvent(f"shard {shard}: {stream_id} has no type")
-    if kind != "view":
+    if kind not in TYPES:
         raise LaterEvent(
             f"shard {shard}: {stream_id} is of type {kind!r}, written by a later version"
         )
     try:
-        return _page_viewed(shard, stream_id, fields)
+        return _event(shard, stream_id, kind, fields)
     except (KeyError, ValueError) as wrong:
         raise UnreadableEvent(f"shard {shard}: {stream_id} cannot be read: {wrong!r}") from wrong
 
 
-def _page_viewed(shard: int, stream_id: str, fields: Mapping[str, str]) -> PageViewed:
-    unknown = sorted(fields.keys() - FIELDS)
+def _event(shard: int, stream_id: str, kind: str, fields: Mapping[str, str]) -> AnyEvent:
+    event, names = TYPES[kind]
+    readers = _READ_RESET if kind == "reset" else _READ
+    unknown = sorted(fields.keys() - {"type", "epoch", *names})
     if unknown:
-        raise ValueError(f"no view has {', '.join(unknown)}")
+        raise ValueError(f"no {kind} has {', '.join(unknown)}")
     at_ms, seq = stream_id.split("-")
-    plan_key, plan_version = fields["plan"].rsplit(".", 1)
-    return PageViewed(
+    values: dict[str, Any] = {}
+    for name in names:
+        if name in fields or name not in _OPTIONAL:
+            values.update(readers[name](fields[name]))
+    read = event(
         shard=shard,
         seq=int(seq),
         epoch=int(fields["epoch"]),
         recorded_at=instant(int(at_ms)),
-        viewer_id=fields["viewer"],
-        viewer_kind=_viewer_kind(fields),
-        plan_key=plan_key,
-        plan_version=int(plan_version),
-        assignment=int(fields["assignment"]),
-        window=read_window(fields["window"]),
-        code=read_code(fields["code"]),
-        outcome=OUTCOMES[fields["outcome"]],
-        used=int(fields["used"]),
-        limit=int(fields["limit"]) if fields["limit"] else None,
-        admission=_admission(fields["network"]),
-        request_id=fields["request"],
-        context=read_context(fields["context"]),
-        count=_count(fields),
+        **values,
     )
+    if isinstance(read, PageViewed | UnlockImported):
+        _check_view(read)
+    return read
 
 
-def _viewer_kind(fields: Mapping[str, str]) -> ViewerKind:
-    kind = _KINDS[fields["kind"]]
-    if fields["viewer"][:1] != ("g" if kind is ViewerKind.GUEST else "u"):
-        raise ValueError(f"viewer {fields['viewer']} is no {kind}")
-    return kind
+def _check_view(view: ViewEvent) -> None:
+    if view.viewer_id[:1] != ("g" if view.viewer_kind is ViewerKind.GUEST else "u"):
+        raise ValueError(f"viewer {view.viewer_id} is no {view.viewer_kind}")
+    if view.count < 1 or (view.count > 1 and view.outcome not in _COUNTABLE):
+        raise ValueError(f"{view.count} times {view.outcome} is no event")
 
 
-def _count(fields: Mapping[str, str]) -> int:
-    count, outcome = int(fields.get("count", "1")), OUTCOMES[fields["outcome"]]
-    if count < 1 or (count > 1 and outcome not in _COUNTABLE):
-        raise ValueError(f"{count} times {outcome} is no event")
-    return count
-
-
+@lru_cache(4096)
 def read_window(text: str) -> WindowNumber:
     """`D.20780` as a window number; raises ValueError."""
     kind, number = text.split(".")
     return WindowNumber(kind, int(number))
 
 
+@lru_cache(65536)
 def read_code(text: str) -> CodeKey:
     """`ICD10CM:I10` as the identity of a code; raises ValueError."""
     system, value = text.split(":")
@@ -158,6 +205,7 @@ def context_text(context: ViewContext) -> str:
     return f"{CLIENT_LETTERS[context.client]}{referrer}{section}{key}"
 
 
+@lru_cache(4096)
 def read_context(text: str) -> ViewContext:
     """`bs`, `ae3` or `p/key` as where a view came from; raises ValueError."""
     found = _CONTEXT.fullmatch(text)
@@ -177,3 +225,66 @@ def _admission(text: str) -> Admission | None:
         return None
     network, admitted, budget = text.split("/")
     return Admission(network=network, admitted=int(admitted), budget=int(budget))
+
+
+def _admission_text(admission: Admission | None) -> str:
+    if admission is None:
+        return ""
+    return f"{admission.network}/{admission.admitted}/{admission.budget}"
+
+
+@lru_cache(4096)
+def _plan(text: str) -> dict[str, Any]:
+    key, version = text.rsplit(".", 1)
+    return {"plan_key": key, "plan_version": int(version)}
+
+
+def read_codes(text: str) -> tuple[CodeKey, ...]:
+    """`ICD10CM:I10 HCPCS:A0021` as identities of codes; raises ValueError."""
+    return tuple(read_code(part) for part in text.split())
+
+
+def _count(text: str) -> dict[str, Any]:
+    """`37@1795453200000`: a number of views, and when the first of them was decided."""
+    count, first = text.split("@")
+    return {"count": int(count), "first_at": instant(int(first))}
+
+
+def _one(name: str, read: Callable[[str], Any]) -> Callable[[str], dict[str, Any]]:
+    return lambda text: {name: read(text)}
+
+
+def _instant_or_never(text: str) -> Any:
+    return None if text == "0" else instant(int(text))
+
+
+_READ: Mapping[str, Callable[[str], dict[str, Any]]] = {
+    "viewer": _one("viewer_id", lambda text: text or None),
+    "kind": _one("viewer_kind", _KINDS.__getitem__),
+    "plan": _plan,
+    "assignment": _one("assignment", int),
+    "window": _one("window", read_window),
+    "code": _one("code", read_code),
+    "outcome": _one("outcome", OUTCOMES.__getitem__),
+    "used": _one("used", int),
+    "limit": _one("limit", lambda text: int(text) if text else None),
+    "network": _one("admission", _admission),
+    "request": _one("request_id", str),
+    "context": _one("context", read_context),
+    "count": _count,
+    "at": _one("at", lambda text: instant(int(text))),
+    "cause": _one("cause", str),
+    "actor": _one("actor", str),
+    "reason": _one("reason", str),
+    "units": _one("units", int),
+    "expires": _one("expires_at", _instant_or_never),
+    "grant": _one("grant_seq", int),
+    "to": _one("account_id", str),
+    "from": _one("guest_id", str),
+    "codes": _one("codes", read_codes),
+    "proven": _one("proven", int),
+}
+"""Field of an entry -> the attributes of the event that it says."""
+
+_READ_RESET = {**_READ, "network": _one("network", lambda text: text or None)}
+"""What is reset is a viewer or a network, and the other is empty."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from redis.asyncio import Redis
 
+from metering.acts import adopt_call, call_of, result_of, window_arguments
 from metering.calls import Call, answers, script
 from metering.fold import BLANK, ViewerState
 from metering.live import STATE_FIELDS, read_receipt, read_viewer
@@ -21,7 +22,8 @@ from metering.store import (
     store_errors,
     store_ms,
 )
-from metering.windows import Window, kind_of
+from metering.windows import Window
+from schema.acts import ActResult, AdoptGuest, AnyAct
 from schema.errors import StoreUnavailable
 from schema.people import Viewer, ViewerKind
 from schema.plans import Plan
@@ -49,6 +51,14 @@ class Meter(Protocol):
 
     async def allowance(self, viewer: Viewer) -> Allowance:
         """What the viewer has left now; changes nothing. Raises as view does."""
+        ...
+
+    async def perform(self, act: AnyAct) -> ActResult:
+        """Does something else to a viewer's ledger, and records it.
+
+        The same request is done once: within an hour its id gets the same answer. Raises as view
+        does, and ValueError for an argument that cannot be written.
+        """
         ...
 
     async def now_ms(self) -> int:
@@ -96,7 +106,7 @@ class LedgerMeter:
             open_places = [at for at in open_places if at not in decided]
             if not open_places:
                 return [decided[at] for at in range(len(requests))]
-        raise StoreUnavailable("valkey", "its clock moved from window to window")
+        raise _moving_clock()
 
     async def allowance(self, viewer: Viewer) -> Allowance:
         """As Meter.allowance."""
@@ -107,6 +117,20 @@ class LedgerMeter:
         pairs = zip(STATE_FIELDS, values, strict=True)
         state = read_viewer({name: value for name, value in pairs if value is not None})
         return allowance_of(state, plan, now_ms)
+
+    async def perform(self, act: AnyAct) -> ActResult:
+        """As Meter.perform."""
+        if not isinstance(act, AdoptGuest):
+            [reply] = await answers(self.client, [call_of(act)])
+            return result_of(act.shard, reply)
+        plan = await self._plan_of(act.viewer.assignment)
+        window = window_in_force(BLANK, plan, self._clock_ms())
+        for _ in range(_WINDOW_ROUNDS):
+            [reply] = await answers(self.client, [adopt_call(act, plan, window)])
+            if reply[0] != "STALE_WINDOW":
+                return result_of(act.viewer.shard, reply)
+            window = _told_window(plan, reply)
+        raise _moving_clock()
 
     async def now_ms(self) -> int:
         """As Meter.now_ms: the store's own clock."""
@@ -120,13 +144,13 @@ class LedgerMeter:
     def _call(self, request: ViewRequest, plan: Plan, window: Window) -> Call:
         viewer = request.viewer
         keys = keys_of(viewer.shard)
-        names = (keys.log, keys.head, keys.viewer(viewer.id), keys.receipt(request.request_id))
+        names = keys.of_viewer(viewer.id, request.request_id)
         arguments = (
             *(viewer.id, KIND_LETTERS[viewer.kind], str(request.code), request.request_id),
             context_text(request.context),
             *(f"{plan.key}.{plan.version}", viewer.assignment.number),
             "" if plan.page_view_limit is None else plan.page_view_limit,
-            *(kind_of(plan), window.at.number, window.starts_ms, window.ends_ms or ""),
+            *window_arguments(plan, window),
         )
         if viewer.kind is not ViewerKind.GUEST or viewer.network is None:
             return Call(script("record_view"), names, arguments)
@@ -136,6 +160,10 @@ class LedgerMeter:
             (*names, keys.network(viewer.network.digest)),
             (*arguments, rule.budget, viewer.network.period, rule.period_ms),
         )
+
+
+def _moving_clock() -> StoreUnavailable:
+    return StoreUnavailable("valkey", "its clock moved from window to window")
 
 
 def _told_window(plan: Plan, reply: Sequence[Any]) -> Window:

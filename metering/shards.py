@@ -53,13 +53,31 @@ class ShardKeys(NamedTuple):
         """The answer given to one request."""
         return f"{{{self.tag}}}:r:{request_id}"
 
+    def flood(self, viewer_id: str) -> str:
+        """The hash that counts one viewer's repeats and refusals of an hour."""
+        return f"{{{self.tag}}}:f:{viewer_id}"
+
+    @property
+    def waiting(self) -> str:
+        """The set of viewers for whom counted views wait to be recorded."""
+        return f"{{{self.tag}}}:w"
+
+    def of_viewer(self, viewer_id: str, request_id: str) -> tuple[str, ...]:
+        """The keys of every script about one viewer, in their order."""
+        return (
+            *(self.log, self.head, self.viewer(viewer_id), self.receipt(request_id)),
+            *(self.flood(viewer_id), self.waiting),
+        )
+
     def type_of(self, key: str) -> str | None:
         """The type the store has of a key of that name; None when the shard has no such name."""
         if key == self.log:
             return "stream"
         if key.startswith(self.receipt("")):
             return "string"
-        hashes = (self.viewer(""), self.network(""))
+        if key == self.waiting:
+            return "set"
+        hashes = (self.viewer(""), self.network(""), self.flood(""))
         return "hash" if key == self.head or key.startswith(hashes) else None
 
 

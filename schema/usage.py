@@ -104,8 +104,9 @@ class Decision(Shape):
     repeated from a receipt of a view that did."""
     allowance: Allowance
     """What the viewer has left after this decision."""
-    event_id: str
-    """`<shard>:<epoch>:<stream id>` of the event in the log."""
+    event_id: str | None
+    """`<shard>:<epoch>:<stream id>` of the event in the log; None where repeats or refusals of
+    one viewer come so fast that they are counted, and recorded together within a minute."""
     recorded_at: datetime
     """The store's clock when it decided, UTC."""
     is_replayed: bool

@@ -1,0 +1,75 @@
+-- Floods of repeats and refusals, counted into one event a minute. Wants shared/ledger.lua and
+-- `viewer_id`, `flood` and `waiting` as locals.
+--
+-- flood    hash  one viewer's hour: `until`, when it ends; `refused`, how many refusals it had;
+--                <system>:<value>, how many repeats of that code; and what waits to be recorded:
+--                '+' and the outcome, for repeats the code too -> the fields of the event
+-- waiting  set   ids of the shard's viewers for whom something waits
+--
+-- What is counted answers like any view, but has no receipt: a flood must not fill the store.
+
+local LOGGED_ONE_BY_ONE = 20
+local HOUR_MS = 3600000
+local MINUTE_MS = 60000
+
+local function write_counted(held)
+  local count, first, outcome, viewer_kind, plan, assignment, window, used, limit, network, code,
+    request, context = string.match(held, '^' .. string.rep('(%S+) ', 12) .. '(%S+)$')
+  append('view', 'viewer', viewer_id, 'kind', viewer_kind, 'plan', plan, 'assignment', assignment,
+    'window', window, 'code', code, 'outcome', outcome, 'used', used,
+    'limit', limit == '-' and '' or limit, 'network', network == '-' and '' or network,
+    'request', request, 'context', context, 'count', count .. '@' .. first)
+end
+
+-- Records what waits, if it began at `latest` or before. Every change of the viewer's state comes
+-- after what was decided before it: the log then still says why each view ended as it did.
+local function settle(latest)
+  if redis.call('SISMEMBER', waiting, viewer_id) == 0 then return end
+  local held = redis.call('HGETALL', flood)
+  local is_left, ends = false, nil
+  for index = 1, #held, 2 do
+    local name, value = held[index], held[index + 1]
+    if name == 'until' then ends = value end
+    if string.sub(name, 1, 1) == '+' then
+      if tonumber(string.match(value, '^%d+ (%d+)')) <= latest then
+        write_counted(value)
+        redis.call('HDEL', flood, name)
+      else
+        is_left = true
+      end
+    end
+  end
+  if is_left then return end
+  redis.call('SREM', waiting, viewer_id)
+  redis.call('PEXPIREAT', flood, ends)
+end
+
+-- Whether the view is one too many of its kind to be recorded by itself; then it is counted.
+-- `group` is what the event will say of all of them, `one` what it says of the first.
+local function is_counted(outcome, code, group, one)
+  local name = outcome == 'R' and code or 'refused'
+  local waits = '+' .. outcome .. (outcome == 'R' and code or '')
+  local held = redis.call('HMGET', flood, 'until', name, waits)
+  if held[1] and now >= tonumber(held[1]) then
+    settle(now)
+    redis.call('UNLINK', flood)
+    held = {false, false, false}
+  end
+  if not held[1] then
+    redis.call('HSET', flood, 'until', whole(now + HOUR_MS))
+    redis.call('PEXPIREAT', flood, whole(now + HOUR_MS))
+  end
+  if redis.call('HINCRBY', flood, name, 1) <= LOGGED_ONE_BY_ONE then return false end
+  local count, first, rest
+  if held[3] then count, first, rest = string.match(held[3], '^(%d+) (%d+) (.+)$') end
+  local is_same = rest and string.sub(rest, 1, #group + 1) == group .. ' '
+  if is_same and now - tonumber(first) < MINUTE_MS then
+    redis.call('HSET', flood, waits, whole(count + 1) .. ' ' .. first .. ' ' .. rest)
+    return true
+  end
+  if rest then write_counted(held[3]) end
+  redis.call('HSET', flood, waits, '1 ' .. whole(now) .. ' ' .. group .. ' ' .. one)
+  redis.call('SADD', waiting, viewer_id)
+  redis.call('PERSIST', flood)
+  return true
+end

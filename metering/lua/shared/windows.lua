@@ -1,0 +1,50 @@
+-- Which window is in force, by the shard's clock. Wants shared/ledger.lua.
+
+local function demand_window(kind, number, starts, ends)
+  if kind == 'D' or kind == 'W' or kind == 'M' then
+    demand('window number', number, '^%d+$')
+    demand('window start', starts, '^%d+$')
+    demand('window end', ends, '^%d+$')
+  elseif kind ~= 'L' then
+    demand('window kind', kind, '^R[1-9]%d*$')
+  end
+end
+
+-- Answers the number in force and when it ends ('-': never or not begun), or nil where the caller
+-- has to compute it again. `last_window` is what the viewer was last charged in, nil for nothing.
+-- A number below the last charged one would charge, or give, twice.
+local function window_in_force(kind, number, starts, ends, last_window, anchor)
+  local last_kind, last_number = string.match(last_window or '', '^(%u%d*)%.(%d+)$')
+  last_number = last_kind == kind and tonumber(last_number) or nil
+  if kind == 'L' then return 0, '-' end
+  if string.sub(kind, 1, 1) == 'R' then
+    if not last_number then return 0, '-' end
+    local length = tonumber(string.sub(kind, 2)) * MS_PER_DAY
+    local at = math.max(last_number, math.floor((now - anchor) / length))
+    return at, whole(anchor + (at + 1) * length)
+  end
+  number = tonumber(number)
+  local is_early = now < tonumber(starts) and number ~= last_number
+  local is_behind = last_number and number < last_number
+  if is_early or is_behind or now >= tonumber(ends) then return nil end
+  return number, ends
+end
+
+-- Makes `window` the viewer's: what outlives a window is written back, the codes opened in it are
+-- not. Answers the start of rolling window 0, nil for the other kinds.
+local function open_window(viewer, window, last_window, anchor)
+  if last_window and last_window ~= window then
+    local names = {'assignment', 'admitted', 'grants', 'blocked', 'adopted'}
+    local kept = redis.call('HMGET', viewer, unpack(names))
+    redis.call('UNLINK', viewer)
+    for index, name in ipairs(names) do
+      if kept[index] then redis.call('HSET', viewer, name, kept[index]) end
+    end
+  end
+  redis.call('HSET', viewer, 'window', window)
+  if string.sub(window, 1, 1) ~= 'R' then return nil end
+  local is_same = string.match(last_window or '', '^(R%d+)%.') == string.match(window, '^(R%d+)%.')
+  if not is_same then anchor = now end
+  redis.call('HSET', viewer, 'anchor', whole(anchor))
+  return anchor
+end
