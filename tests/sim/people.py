@@ -51,6 +51,9 @@ class Person:
     outdated: list[Viewer] = field(default_factory=list)
     """The viewer on earlier plans, as servers with an old copy still have it."""
 
+    account: "Person | None" = None
+    """Who a guest became; None while it is a guest."""
+
     def change_plan(self, plan_key: str) -> None:
         """The next assignment."""
         self.outdated.append(self.viewer)

@@ -7,7 +7,7 @@ from random import Random
 from random import seed as seed_everything
 
 from schema.usage import Decision, Redirect
-from tests.sim.acts import ACTS
+from tests.sim.acts import ACTS, carry_over
 from tests.sim.loop import VirtualLoop
 from tests.sim.people import code
 from tests.sim.promises import broken
@@ -70,6 +70,7 @@ async def _run(world: World) -> list[str]:
     try:
         await _storm(world)
         problems += await _calm(world)
+        world.settle_floods()
         problems += broken(world)
     except Exception as failed:
         problems.append(f"a step failed: {failed!r}")
@@ -98,7 +99,11 @@ async def _calm(world: World) -> list[str]:
     """Once nothing goes wrong any more everybody is answered, by every server."""
     world.network.weather = Weather()
     await asyncio.sleep(5)
-    problems = []
+    problems = [
+        f"alive: {guest.viewer.id} cannot be carried over"
+        for guest in list(world.people)
+        if guest.account and not await carry_over(world, world.rng, guest, guest.account)
+    ]
     for server in world.servers:
         for person in world.people[-4:]:
             request = world.request(world.rng, person.viewer, code(world.rng.randrange(5)))

@@ -32,14 +32,25 @@ class Stream:
     top: tuple[int, int] = (0, 0)
 
 
-Value = str | dict[str, str] | Stream
+@dataclass(slots=True)
+class Members:
+    """What is in a set, in the order in which it came."""
+
+    names: dict[str, None] = field(default_factory=dict)
+
+
+Value = str | dict[str, str] | Stream | Members
 
 
 class Keyspace:
     """Keys, what they hold and when they expire, in milliseconds."""
 
-    def __init__(self, clock_us: Callable[[], int]) -> None:
+    def __init__(self, clock_us: Callable[[], int], expired: Callable[[str], None]) -> None:
+        """`expired` is told of every key that goes because its time has come."""
         self.clock_us = clock_us
+        self._expired = expired
+        self.is_loading = False
+        """Nothing expires while the file is read: what went is written in it."""
         self.values: dict[str, Value] = {}
         self.expiries: dict[str, int] = {}
 
@@ -49,8 +60,10 @@ class Keyspace:
 
     def get(self, key: str, kind: type) -> Any:
         """The value of a key that holds this kind; None when it is not there."""
-        if self.expiries.get(key, self.now_ms + 1) <= self.now_ms:
+        expires_ms = self.expiries.get(key)
+        if expires_ms is not None and expires_ms <= self.now_ms and not self.is_loading:
             self.drop(key)
+            self._expired(key)
         value = self.values.get(key)
         if value is not None and not isinstance(value, kind):
             raise _WrongType
@@ -78,7 +91,7 @@ class Store:
         """`edited` is what becomes of the text of a script on its way in: how bugs are planted."""
         self._clock_us = clock_us
         self._edited = edited
-        self.keys = Keyspace(clock_us)
+        self.keys = Keyspace(clock_us, self._expired)
         self.file: list[list[str]] = []
         """The append-only file: every change, in an order and form that gives the same again."""
         self.synced = 0
@@ -109,7 +122,8 @@ class Store:
         """Lose what is not on disk, and every script; make everything else again."""
         del self.file[self.synced :]
         self._scripts.clear()
-        self.keys = Keyspace(self._clock_us)
+        self.keys = Keyspace(self._clock_us, self._expired)
+        self.keys.is_loading = True
         changes, self.file = self.file, []
         on_entry, self.on_entry = self.on_entry, _ignored
         self._may_write = True
@@ -117,6 +131,10 @@ class Store:
             self._run(change)
         self.on_entry = on_entry
         self.file = changes
+        self.keys.is_loading = False
+
+    def _expired(self, key: str) -> None:
+        self.log("UNLINK", key)
 
     def _script(self, words: Sequence[str]) -> Reply:
         match [word.upper() for word in words[1:2]] + list(words[2:]):
@@ -229,7 +247,7 @@ def _exists(store: Store, *keys: str) -> Reply:
 
 def _type(store: Store, key: str) -> Reply:
     value = store.keys.get(key, object)
-    names = {str: "string", dict: "hash", Stream: "stream", type(None): "none"}
+    names = {str: "string", dict: "hash", Stream: "stream", Members: "set", type(None): "none"}
     return Status(names[type(value)])
 
 
@@ -274,6 +292,10 @@ def _hset(store: Store, key: str, *pairs: str) -> Reply:
     return new
 
 
+def _hsetnx(store: Store, key: str, name: str, value: str) -> Reply:
+    return 0 if name in _hash(store, key) else _hset(store, key, name, value)
+
+
 def _hincrby(store: Store, key: str, name: str, by: str) -> Reply:
     total = int(_hash(store, key).get(name, "0")) + int(by)
     _hset(store, key, name, str(total))
@@ -295,7 +317,7 @@ def _hdel(store: Store, key: str, *names: str) -> Reply:
 def _pexpireat(store: Store, key: str, at: str) -> Reply:
     if store.keys.get(key, object) is None:
         return 0
-    if int(at) <= store.keys.now_ms:
+    if int(at) <= store.keys.now_ms and not store.keys.is_loading:
         return _drop(store, key)
     store.keys.expiries[key] = int(at)
     store.log("PEXPIREAT", key, at)
@@ -389,6 +411,40 @@ def _bound(text: str, rest: int) -> tuple[int, int]:
     return (int(milliseconds), int(number) if number else rest)
 
 
+def _members(store: Store, key: str) -> dict[str, None]:
+    held: Members | None = store.keys.get(key, Members)
+    return {} if held is None else held.names
+
+
+def _smembers(store: Store, key: str) -> Reply:
+    return list(_members(store, key))
+
+
+def _sismember(store: Store, key: str, name: str) -> Reply:
+    return int(name in _members(store, key))
+
+
+def _sadd(store: Store, key: str, *names: str) -> Reply:
+    held = _members(store, key)
+    new = [name for name in dict.fromkeys(names) if name not in held]
+    if new:
+        store.keys.values[key] = Members({**held, **dict.fromkeys(new)})
+        store.log("SADD", key, *new)
+    return len(new)
+
+
+def _srem(store: Store, key: str, *names: str) -> Reply:
+    held = _members(store, key)
+    gone = [name for name in dict.fromkeys(names) if name in held]
+    left = {name: None for name in held if name not in gone}
+    if gone:
+        store.keys.values[key] = Members(left)
+        store.log("SREM", key, *gone)
+    if not left:
+        store.keys.drop(key)
+    return len(gone)
+
+
 def _scan(store: Store, cursor: str, *options: str) -> Reply:
     """Everything in one answer; MATCH takes a prefix and a star, as the ledger uses it."""
     named = {name.upper(): value for name, value in zip(options[::2], options[1::2], strict=True)}
@@ -417,6 +473,7 @@ _COMMANDS: dict[str, Callable[..., Reply]] = {
     "HLEN": _hlen,
     "HEXISTS": _hexists,
     "HSET": _hset,
+    "HSETNX": _hsetnx,
     "HINCRBY": _hincrby,
     "HDEL": _hdel,
     "PEXPIRE": _pexpire,
@@ -430,10 +487,17 @@ _COMMANDS: dict[str, Callable[..., Reply]] = {
     "XRANGE": _xrange,
     "XREVRANGE": _xrevrange,
     "XDEL": _xdel,
+    "SMEMBERS": _smembers,
+    "SISMEMBER": _sismember,
+    "SADD": _sadd,
+    "SREM": _srem,
     "SCAN": _scan,
 }
 _WRITES = frozenset(
-    ("SET", "DEL", "UNLINK", "HSET", "HINCRBY", "HDEL", "PEXPIRE", "PEXPIREAT", "PERSIST", "XADD")
-) | {"XDEL"}
+    (
+        *("SET", "DEL", "UNLINK", "HSET", "HSETNX", "HINCRBY", "HDEL", "SADD", "SREM"),
+        *("PEXPIRE", "PEXPIREAT", "PERSIST", "XADD", "XDEL"),
+    )
+)
 _KEYLESS = frozenset(("TIME", "PING"))
 _MANY_KEYS = frozenset(("DEL", "UNLINK", "EXISTS"))

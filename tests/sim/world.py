@@ -1,15 +1,18 @@
 """One simulated site: readers, the servers they ask, and the store behind them."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from metering.calls import script
 from metering.meter import LedgerMeter
+from metering.shards import keys_of
 from metering.store import open_store
+from schema.acts import ActResult, AnyAct, SealGuest
 from schema.errors import StoreUnavailable
 from schema.people import Viewer
 from schema.usage import Decision, Redirect, ViewRequest
@@ -29,6 +32,7 @@ STARTS = (
     "2026-06-15T12:00",
 )
 """When the store's clock may begin, UTC: most of them a minute before an edge."""
+_FLOODS = "local LOGGED_ONE_BY_ONE = 20\n"
 CLOCK_ERRORS_MS = (0, 0, 0, -1, 1, 5_000, -5_000, 86_400_000, -3 * 86_400_000)
 """What the clock of a server may show too much."""
 
@@ -39,10 +43,18 @@ class Answered:
 
     request: ViewRequest
     answer: Decision | Redirect
-    told_us: int
-    """When, by the loop."""
     newest_assignment: int
     """The highest assignment number that the viewer had when it was told."""
+    is_guest_leaving: bool
+    """Whether somebody had begun to make the viewer an account."""
+
+
+@dataclass(frozen=True, slots=True)
+class Performed:
+    """An act that was answered."""
+
+    act: AnyAct
+    result: ActResult
 
 
 class Trace:
@@ -131,6 +143,9 @@ class World:
     asked: list[ViewRequest] = field(default_factory=list)
     """Every request that was sent at least once."""
     answered: list[Answered] = field(default_factory=list)
+    begun: list[AnyAct] = field(default_factory=list)
+    """Every act that was sent at least once."""
+    performed: list[Performed] = field(default_factory=list)
     entered_us: dict[tuple[str, str], int] = field(default_factory=dict)
     """When each entry of a log was written, by key and stream id."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -140,7 +155,7 @@ class World:
         """Servers, networks and the first readers."""
         rng = self.rng
         shards = rng.sample(range(64), rng.choice((1, 2)))
-        self.places = [Place(f"net{at}.", rng.choice(shards)) for at in range(2)]
+        self.places = [Place(f"net{at}-", rng.choice(shards)) for at in range(2)]
         self.people = [new_member(rng, rng.choice(shards)) for _ in range(rng.randint(2, 4))]
         for _ in range(rng.randint(1, 3)):
             self.mint(rng, rng.choice(self.places))
@@ -206,24 +221,59 @@ class World:
             self._keep(server, requests, answers)
         return answers
 
+    async def perform(self, rng: Random, act: AnyAct, *, tries: int = 3) -> ActResult | None:
+        """Do something to a viewer, and ask another server the same when none answers."""
+        self.begun.append(act)
+        for _ in range(tries):
+            server = rng.choice(self.servers)
+            self.trace(server.host.name, "does", repr(act))
+            result: ActResult | None = await server.run(server.meter.perform(act))
+            if result is not None:
+                self.trace(server.host.name, "did", act.request_id, result.outcome, result.event_id)
+                self.performed.append(Performed(act, result))
+                return result
+            await asyncio.sleep(rng.random() / 2)
+        return None
+
+    def settle_floods(self, age_ms: int = 0) -> None:
+        """Record what was counted and waits for so long, as the worker does every minute."""
+        text = script("settle").text
+        digest = self.store.execute(["SCRIPT", "LOAD", text])
+        for shard in range(64):
+            keys = keys_of(shard)
+            for viewer_id in self.store.execute(["SMEMBERS", keys.waiting]):
+                names = (keys.log, keys.head, keys.flood(viewer_id), keys.waiting)
+                self.store.execute(
+                    ["EVALSHA", digest, str(len(names)), *names, viewer_id, str(age_ms)]
+                )
+
     def _keep(
         self, server: Server, requests: Sequence[ViewRequest], answers: Sequence[Any]
     ) -> None:
         newest = {person.viewer.id: person.viewer.assignment.number for person in self.people}
+        leaving = {act.viewer_id for act in self.begun if isinstance(act, SealGuest)}
         for request, answer in zip(requests, answers, strict=True):
             told = answer if isinstance(answer, Redirect) else f"{answer.outcome} {answer.event_id}"
             self.trace(server.host.name, "answers", request.request_id, told)
             self.answered.append(
-                Answered(request, answer, self.loop.now_us, newest[request.viewer.id])
+                Answered(request, answer, newest[request.viewer.id], request.viewer.id in leaving)
             )
 
 
-def new_world(seed: int, loop: VirtualLoop, edited: Any = lambda text: text) -> World:
+def new_world(seed: int, loop: VirtualLoop, edited: Callable[[str], str]) -> World:
     """The world of a seed, before anything has happened in it."""
     rng = Random(seed)
+    most_one_by_one = rng.choice((3, 20))
+
+    def adjusted(text: str) -> str:
+        """A script that begins to count floods earlier, so that short runs see it."""
+        if _FLOODS not in text:
+            return edited(text)
+        return edited(text).replace(_FLOODS, f"local LOGGED_ONE_BY_ONE = {most_one_by_one}\n")
+
     trace = Trace(loop)
     clock = StoreClock(loop, ms(rng.choice(STARTS)))
-    store = Store(clock.now_us, edited)
+    store = Store(clock.now_us, adjusted)
     network = Network(loop, Random(rng.getrandbits(64)), store, trace)
     loop.wires = network
     world = World(loop, rng, store, clock, network, trace)
