@@ -86,7 +86,7 @@ async def asks_an_old_request_again(world: World, rng: Random) -> None:
         await world.ask(rng, [rng.choice(world.asked)], tries=1)
 
 
-@_act(2)
+@_act(3)
 async def changes_plan(world: World, rng: Random) -> None:
     person = rng.choice(world.people)
     if person.viewer.kind is not ViewerKind.GUEST:
@@ -102,6 +102,8 @@ async def changes_plan(world: World, rng: Random) -> None:
                     assignment=assignment,
                 ),
             )
+        if rng.random() < 0.7:
+            await open_pages(world, rng, person)
 
 
 @_act(3)
@@ -128,7 +130,7 @@ async def looks_at_the_allowance(world: World, rng: Random) -> None:
         world.trace(server.host.name, viewer.id, "has used", allowance.used, "of", allowance.limit)
 
 
-@_act(1)
+@_act(1.5)
 async def floods(world: World, rng: Random) -> None:
     """One reader asks for far more than there is, and for the same again and again."""
     person = rng.choice(world.people)
@@ -154,7 +156,8 @@ async def grants(world: World, rng: Random) -> None:
     result = await world.perform(rng, granted)
     if result is not None and result.event_id is not None and rng.random() < 0.5:
         seq = int(result.event_id.rsplit("-", 1)[1])
-        await world.perform(rng, VoidGrant(**_staff(rng, person), grant_seq=seq))
+        for _ in range(rng.choice((1, 1, 2))):
+            await world.perform(rng, VoidGrant(**_staff(rng, person), grant_seq=seq))
 
 
 @_act(1.5)

@@ -21,6 +21,7 @@ PLANS: dict[tuple[str, int], Plan] = {
         plan("subscriber", None),
         plan("auckland", 2, WindowKind.DAY, time_zone="Pacific/Auckland"),
         plan("daily", 1, WindowKind.DAY),
+        plan("honolulu", 2, WindowKind.DAY, time_zone="Pacific/Honolulu"),
         plan("weekly", 1, WindowKind.WEEK, time_zone="America/New_York"),
         plan("monthly", 2, WindowKind.MONTH, time_zone="Europe/Berlin"),
         plan("rolling", 2, WindowKind.ROLLING, rolling_days=2),

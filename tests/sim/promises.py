@@ -18,8 +18,11 @@ from schema.events import (
     REQUEST_ID_LENGTH,
     EpochOpened,
     GuestAdopted,
+    GuestSealed,
     PageViewed,
+    UnlockVoided,
     ViewerErased,
+    WindowReset,
 )
 from schema.instants import milliseconds
 from schema.usage import Decision, Outcome, Redirect
@@ -183,7 +186,9 @@ def _carried_over(world: World, logs: Logs) -> Iterator[str]:
     """Whatever a guest had when it became an account arrives there, however it was cut off."""
     events = [event for log in logs.values() for event in log]
     arrived = {(e.guest_id, e.viewer_id) for e in events if isinstance(e, GuestAdopted)}
-    erased = {event.viewer_id for event in events if isinstance(event, ViewerErased)}
+    # What staff takes from a guest on its way does not arrive.
+    lost = ViewerErased | WindowReset | UnlockVoided
+    erased = {event.viewer_id for event in events if isinstance(event, lost)}
     full = {
         performed.act.viewer.id
         for performed in world.performed
@@ -191,9 +196,9 @@ def _carried_over(world: World, logs: Logs) -> Iterator[str]:
         and performed.result.outcome is ActOutcome.TOO_MANY_GUESTS
     }
     for event in events:
-        if event.__class__.__name__ != "GuestSealed" or not event.codes:  # type: ignore[union-attr]
+        if not isinstance(event, GuestSealed) or not event.codes:
             continue
-        pair = (event.viewer_id, event.account_id)  # type: ignore[union-attr]
+        pair = (event.viewer_id, event.account_id)
         if pair not in arrived and not erased & set(pair) and pair[1] not in full:
             yield f"P2: what {pair[0]} had open never reached {pair[1]}"
 

@@ -17,6 +17,8 @@ from tests.sim.wire import Weather
 from tests.sim.world import World, new_world
 
 ACTS_OF_A_RUN = 30
+ANSWERED_WITHIN_SECONDS = 2.0
+"""No reader waits longer for an answer or for hearing that there is none."""
 _STORM_CHANCE = 0.25
 """How often a fault comes with an act, in a run that has faults."""
 
@@ -70,6 +72,8 @@ async def _run(world: World) -> list[str]:
     try:
         await _storm(world)
         problems += await _calm(world)
+        if world.longest_seconds > ANSWERED_WITHIN_SECONDS:
+            problems.append(f"alive: an answer took {world.longest_seconds:.1f} s")
         world.settle_floods()
         problems += broken(world)
     except Exception as failed:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from multiprocessing import get_context
 
+from tests.sim.mutants import BUGS
 from tests.sim.run import Run, run_seed
 
 _AT_ONCE = 50
@@ -46,10 +47,8 @@ def run_seeds(first: int, count: int, *, processes: int = 2) -> Report:
     runs: list[Run] = []
     starts = range(first, first + count, _AT_ONCE)
     batches = [range(at, min(at + _AT_ONCE, first + count)) for at in starts]
-    # A fresh interpreter: nothing of a test's own loop or threads comes along.
-    spawn = get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=_prepare) as pool:
-        for found in pool.map(_batch, batches):
+    with pool(processes) as workers:
+        for found in workers.map(_batch, batches):
             runs += found
     return Report(
         len(runs),
@@ -59,6 +58,26 @@ def run_seeds(first: int, count: int, *, processes: int = 2) -> Report:
         tuple(run for run in runs if run.problems),
         time.perf_counter() - began,
     )
+
+
+def first_broken(bug: str, seeds: range) -> Run | None:
+    """The first of the seeds that breaks a promise once the bug is planted; None: it goes by."""
+    [planted] = [each for each in BUGS if each.name == bug]
+    with planted.planted_in() as edited:
+        for seed in seeds:
+            run = run_seed(seed, edited=edited)
+            if run.problems:
+                return run
+            if seed % 10 == 9:
+                gc.collect()
+    return None
+
+
+def pool(processes: int) -> ProcessPoolExecutor:
+    """Processes that run seeds, each a fresh interpreter: nothing of a test's own loop or threads
+    comes along."""
+    spawn = get_context("spawn")
+    return ProcessPoolExecutor(processes, mp_context=spawn, initializer=_prepare)
 
 
 def _prepare() -> None:

@@ -148,6 +148,8 @@ class World:
     performed: list[Performed] = field(default_factory=list)
     entered_us: dict[tuple[str, str], int] = field(default_factory=dict)
     """When each entry of a log was written, by key and stream id."""
+    longest_seconds: float = 0.0
+    """How long the slowest answer took, or the slowest excuse."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     """Everything under way."""
 
@@ -216,7 +218,9 @@ class World:
                 *("asked:", viewer.id, "opens", each.code, "request", each.request_id),
                 *("on", viewer.assignment.plan_key, viewer.assignment.number),
             )
+        began = self.loop.time()
         answers: list[Decision | Redirect] | None = await server.run(server.meter.view(requests))
+        self.longest_seconds = max(self.longest_seconds, self.loop.time() - began)
         if answers is not None:
             self._keep(server, requests, answers)
         return answers
