@@ -45,7 +45,12 @@ def broken(world: World) -> list[str]:
         *_floods(world, logs),
         *_requests(world, logs),
         *_carried_over(world, logs),
-        *(p for shard, log in logs.items() if log for p in _balances(world.store, shard, log)),
+        *(
+            problem
+            for shard, log in logs.items()
+            if log
+            for problem in _balances(world, shard, log)
+        ),
         *_unexplained(world.store, logs),
     ]
 
@@ -203,9 +208,10 @@ def _carried_over(world: World, logs: Logs) -> Iterator[str]:
             yield f"P2: what {pair[0]} had open never reached {pair[1]}"
 
 
-def _balances(store: Store, shard: int, log: list[AnyEvent]) -> Iterator[str]:
+def _balances(world: World, shard: int, log: list[AnyEvent]) -> Iterator[str]:
     """P4: the live state is the fold of the log, and every decision is that of the rules."""
-    state, keys = ShardState(shard), keys_of(shard)
+    state, keys, store = ShardState(shard), keys_of(shard), world.store
+    latest_ms = world.clock.latest_ms(0, world.loop.now_us)
     for event in log:
         if event.seq != state.seq + 1:
             yield f"P4: {event.id} comes after number {state.seq}"
@@ -219,7 +225,7 @@ def _balances(store: Store, shard: int, log: list[AnyEvent]) -> Iterator[str]:
         # Swept away once its period is long over.
         if store.keys.get(keys.network(network), dict) is not None:
             yield from _differs(store, keys.network(network), {"admitted": str(admitted)})
-        elif RULE.expires_ms(int(network[5:11])) > store.keys.now_ms:
+        elif RULE.expires_ms(int(network[5:11])) > latest_ms:
             yield f"P4: network {network} is gone"
     head = {"format": "1", "seq": state.seq, "epoch": state.epoch, "at": state.at_ms}
     yield from _differs(store, keys.head, {name: str(value) for name, value in head.items()})
