@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -11,6 +11,7 @@ import structlog
 from starlette.applications import Starlette
 
 from db.embedded import StoreUrls
+from db.fallback import forget_fallback
 from db.plans import PlanBook, forget_network_keys
 from db.pool import Database, open_database
 from graph import ids
@@ -21,6 +22,8 @@ from graph.identity import Guests, GuestTokens, Identify
 from graph.networks import NetworkNames
 from graph.settings import Settings
 from graph.site import StoreProblems, site
+from metering.archived import UsageArchive
+from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
 from metering.meter import LedgerMeter, Meter, open_ledger
 from metering.policy import AdmissionRule
 from metering.safety import StoreWatch, check_store
@@ -31,6 +34,8 @@ _log = structlog.get_logger(__name__)
 
 ROUND_SECONDS = 30.0
 """A changed plan is noticed within this time, and at once where the ledger has met it."""
+FALLBACK_KEPT_SECONDS = 3600.0
+"""How long PostgreSQL keeps what it decided once the ledger has it, as receipts are kept."""
 
 
 def utc_now() -> datetime:
@@ -61,19 +66,23 @@ async def build(
         await plans.read()
         rule = AdmissionRule(budget=settings.network_budget)
         async with open_ledger(urls.redis_url, plans.plan_of, admission=rule) as meter:
-            for sentence in await check_store(meter.client, settings.on_unsafe_store):
+            for sentence in await check_store(meter.store, settings.on_unsafe_store):
                 _log.warning("unsafe_store", problem=sentence)
+            guarded = _guarded(meter, database, plans, rule, settings)
             services = Services(
                 database=database,
-                meter=meter,
+                meter=guarded,
                 plans=plans,
                 now=now,
                 event_id=partial(ids.encode_event, guest_secret),
             )
-            guests = _guests(settings, guest_secret, plans, NetworkNames(database, meter, rule))
-            async with _housekeeping(database, meter, plans, rule):
+            guests = _guests(settings, guest_secret, plans, NetworkNames(database, guarded, rule))
+            async with (
+                _housekeeping(database, guarded, plans, rule),
+                _watching(guarded),
+            ):
                 view = _view(settings, services, identify or guests)
-                problems = _problems_of(meter, settings)
+                problems = _problems_of(guarded, settings)
                 yield site(view, database, problems, has_graphiql=settings.graphiql)
 
 
@@ -91,8 +100,35 @@ async def _housekeeping(
                 await plans.read()
                 period = rule.period_at(await meter.now_ms())
                 await forget_network_keys(database, period, rule.period_ms)
+                await forget_fallback(database, FALLBACK_KEPT_SECONDS)
 
-    task = asyncio.create_task(rounds())
+    async with _beside(rounds()):
+        yield
+
+
+@asynccontextmanager
+async def _watching(meter: GuardedMeter) -> AsyncIterator[None]:
+    """Look once a second whether PostgreSQL is to decide, and whether the ledger's store is
+    back."""
+
+    async def looks() -> None:
+        while True:
+            try:
+                await meter.look()
+            except StoreUnavailable:
+                pass  # whoever asks for a page is told
+            except Exception:
+                _log.exception("fallback_failed", episode=meter.episode)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async with _beside(looks()):
+        yield
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Work that goes on until this ends."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
@@ -101,11 +137,39 @@ async def _housekeeping(
             await task
 
 
-def _problems_of(meter: LedgerMeter, settings: Settings) -> StoreProblems:
-    watch = StoreWatch(meter.client)
+def _guarded(
+    ledger: LedgerMeter,
+    database: Database,
+    plans: PlanBook,
+    rule: AdmissionRule,
+    settings: Settings,
+) -> GuardedMeter:
+    return GuardedMeter(
+        ledger,
+        database,
+        plans.plan_of,
+        UsageArchive(database),
+        admission=rule,
+        on_loss=settings.on_store_loss,
+        on_turn=_log_turn,
+    )
+
+
+def _log_turn(turn: Turn) -> None:
+    if turn.is_open:
+        _log.warning("fallback_began", episode=turn.episode, reason=turn.reason)
+    else:
+        _log.info("fallback_ended", episode=turn.episode)
+
+
+def _problems_of(meter: GuardedMeter, settings: Settings) -> StoreProblems:
+    """What keeps pages from being opened: nothing does while PostgreSQL decides."""
+    watch = StoreWatch(meter.ledger.store)
 
     async def problems() -> Sequence[str]:
         await meter.ping()
+        if meter.episode is not None:
+            return ()
         return await watch.problems() if settings.on_unsafe_store == "refuse" else ()
 
     return problems

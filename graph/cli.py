@@ -81,11 +81,19 @@ def worker(
     every: Annotated[
         float, typer.Option(min=1, help="Seconds from one proof of the ledger to the next.")
     ] = 3600,
+    months_kept: Annotated[
+        int | None,
+        typer.Option(
+            "--keep-months",
+            min=1,
+            help="Whole months of events that stay in `usage_event`; by default all.",
+        ),
+    ] = None,
 ) -> None:
-    """Prove the ledger every hour, beside the servers, and log what differs."""
+    """Archive the ledger, prove it every hour, beside the servers, and log what differs."""
     from graph.worker import work
 
-    _run(work(_settings(data=data), every_seconds=every))
+    _run(work(_settings(data=data), every_seconds=every, months_kept=months_kept))
 
 
 @app.command()
@@ -135,6 +143,15 @@ def verify(data: Data = None) -> None:
         + ("every balance equals the fold of the log." if report.holds else "NOT proved.")
     )
     raise typer.Exit(0 if report.holds else 1)
+
+
+@ledger_app.command("public-key")
+def public_key(data: Data = None) -> None:
+    """Print the key that proves the checkpoints of the archive, for auditors; 64 digits."""
+    from graph.secret import checkpoint_seed, known_secret
+    from metering.chain import public_key as key_of
+
+    print(key_of(checkpoint_seed(known_secret(_settings(data=data)))).hex())
 
 
 @app.command()

@@ -17,8 +17,8 @@ async def verified(settings: Settings) -> VerifyReport:
     async with (
         stores_to_use(settings, must_exist=True) as urls,
         open_database(urls.database_url) as database,
-        open_store(urls.redis_url, timeout_seconds=PATIENCE_SECONDS) as client,
+        open_store(urls.redis_url, timeout_seconds=PATIENCE_SECONDS) as store,
     ):
         plans = PlanBook(database)
         rule = AdmissionRule(budget=settings.network_budget)
-        return await verify_live(client, plans.plan_of, admission=rule)
+        return await verify_live(store, plans.plan_of, admission=rule)

@@ -2,23 +2,23 @@
 
 import asyncio
 import contextlib
-import secrets
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractAsyncContextManager, contextmanager
 
 import structlog
 import uvicorn
 
-from db.embedded.data_folder import write_secret
+from db.embedded import EmbeddedStores, StoreUrls
 from db.load import load_default
 from db.load.report import SAME_BYTES
 from db.migrate import migrate
 from graph.app import build
+from graph.archiving import BESIDE_PAGES, archiving
 from graph.progress import showing_progress
 from graph.protocol import BoundedHttp
+from graph.secret import checkpoint_seed, guest_secret
 from graph.settings import Settings
 from graph.stores import stores_to_serve
 from schema.errors import SettingRefused
@@ -59,8 +59,20 @@ async def serve(settings: Settings) -> None:
                 embedded.announce(address)
             await migrate(urls.database_url)
             await _load_once(urls.database_url)
-            async with build(settings, urls, secret) as app:
+            async with (
+                build(settings, urls, secret) as app,
+                _archive_beside(urls, embedded, secret),
+            ):
                 await _answer(app, listener, welcome(address, settings))
+
+
+def _archive_beside(
+    urls: StoreUrls, embedded: EmbeddedStores | None, secret: bytes
+) -> AbstractAsyncContextManager[None]:
+    """On private stores there may be no worker, so the server archives too."""
+    if embedded is None:
+        return contextlib.nullcontext()
+    return archiving(lambda: urls, lambda: checkpoint_seed(secret), BESIDE_PAGES)
 
 
 async def _load_once(database_url: str) -> None:
@@ -145,19 +157,3 @@ def _address(host: str, listener: socket.socket) -> str:
     port = listener.getsockname()[1]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104  # only compared
     return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"
-
-
-def guest_secret(settings: Settings) -> bytes:
-    """The key that signs guest tokens: from the settings, or made once for the data folder."""
-    if settings.guest_secret:
-        return settings.guest_secret.get_secret_value().encode()
-    if not settings.is_embedded:
-        raise SettingRefused("set CODESTILE_GUEST_SECRET: servers with common stores share it")
-    return kept_secret(settings.data / "guest.secret")
-
-
-def kept_secret(file: Path) -> bytes:
-    """The secret in `file`, made on first use and readable by its owner only."""
-    if not file.exists():
-        write_secret(file, secrets.token_hex(32))
-    return file.read_bytes()

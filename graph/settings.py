@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from metering.addresses import SCHEMES, read_address
 from schema.errors import SettingRefused
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -37,7 +38,7 @@ Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 
 _SCHEMES = {
     "database_url": ("postgresql", "postgres"),
-    "redis_url": ("redis", "rediss", "unix"),
+    "redis_url": SCHEMES,
 }
 
 
@@ -74,7 +75,8 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(
         None, validation_alias=AliasChoices("REDIS_URL", "redis_url")
     )
-    """Valkey 8 or Redis 7.2 or newer, as redis://, rediss:// or unix://; unset starts the
+    """Valkey 8 or Redis 7.2 or newer, as redis://, rediss:// or unix://, through Sentinel as
+    redis+sentinel://, a Cluster as redis+cluster:// (rediss+… with TLS); unset starts the
     private one."""
     data: Path = Field(default_factory=_default_data)
     """Folder of the private stores and of the secrets made for them."""
@@ -93,6 +95,8 @@ class Settings(BaseSettings):
     """Origins of other sites that may ask from a browser, comma separated, exact."""
     on_unsafe_store: Literal["refuse", "warn"] = "refuse"
     """What to do when the ledger's store could lose an acknowledged event."""
+    on_store_loss: Literal["fallback", "refuse"] = "fallback"
+    """What to do while the ledger's store is away: decide in PostgreSQL, or open no page."""
     network_budget: int = Field(50, ge=1, le=1_000_000)
     """New guests of one network that may open a page in one period of 30 days."""
     exempt_networks: Networks | None = None
@@ -115,6 +119,8 @@ class Settings(BaseSettings):
         schemes = _SCHEMES[info.field_name or ""]
         if value and value.get_secret_value().partition("://")[0] not in schemes:
             raise ValueError(f"must begin with {'://, '.join(schemes)}://")
+        if value and info.field_name == "redis_url":
+            read_address(value.get_secret_value())
         return value
 
     @model_validator(mode="after")

@@ -38,7 +38,7 @@ async def stores_to_use(
 
     With `must_exist` raises SettingRefused where starting would make new ones.
     """
-    found = _given(settings) or running_stores(settings.data)
+    found = stores_there(settings)
     if found:
         yield found
         return
@@ -46,6 +46,11 @@ async def stores_to_use(
         raise SettingRefused(f"there are no stores in {settings.data}; name their folder by --data")
     async with embedded_stores(settings.data) as embedded:
         yield embedded.urls
+
+
+def stores_there(settings: Settings) -> StoreUrls | None:
+    """The stores of the settings, or of a server that runs; None: there are none, or not yet."""
+    return _given(settings) or running_stores(settings.data)
 
 
 def _given(settings: Settings) -> StoreUrls | None:

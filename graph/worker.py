@@ -1,13 +1,18 @@
-"""The worker: proves the ledger again and again, beside the servers that write it."""
+"""The worker: archives the ledger and proves it again and again, beside the servers."""
 
 import asyncio
 import signal
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from graph.archiving import archiving
 from graph.ledger import verified
+from graph.secret import checkpoint_seed, guest_secret
 from graph.settings import Settings
+from graph.stores import stores_there
+from metering.archive import ArchiveRules
 from schema.errors import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -17,23 +22,33 @@ ALIVE = "worker.alive"
 ALIVE_SECONDS = 30.0
 
 
-async def work(settings: Settings, *, every_seconds: float) -> None:
-    """Prove the ledger at once and then every `every_seconds`, until told to stop.
+async def work(settings: Settings, *, every_seconds: float, months_kept: int | None = None) -> None:
+    """Archive, and prove the ledger at once and then every `every_seconds`, until told to stop.
 
-    What differs is logged as an error, once each time; a store that is away is waited for.
+    What differs, and what stops the archive, is logged as an error, once each time; a store that
+    is away is waited for. `months_kept` as in ArchiveRules.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not settings.is_embedded:
+        guest_secret(settings)  # refused now rather than when there is something to sign
     alive = asyncio.create_task(_stay_alive(settings.data / ALIVE))
     try:
-        while not stop.is_set():
-            await _prove(settings)
-            await _pause(stop, every_seconds)
+        rules = ArchiveRules(months_kept=months_kept)
+        stores, seed = partial(stores_there, settings), partial(_seed, settings)
+        async with archiving(stores, seed, rules):
+            while not stop.is_set():
+                await _prove(settings)
+                await _pause(stop, every_seconds)
     finally:
         alive.cancel()
+
+
+def _seed(settings: Settings) -> bytes:
+    return checkpoint_seed(guest_secret(settings))
 
 
 async def _prove(settings: Settings) -> None:

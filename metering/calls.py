@@ -1,19 +1,16 @@
-"""Calls of the atomic scripts: many in one round trip, each applied at most once."""
+"""Calls of the atomic scripts, and how they go to one server: many in one round trip."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import NoScriptError, ResponseError
-from redis.exceptions import TimeoutError as ReplyTimeout
-
-from metering.store import store_errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,44 +50,44 @@ class Call:
         return ("EVALSHA", self.script.digest, len(self.keys), *self.keys, *self.arguments)
 
 
-async def answers(client: Redis, calls: Sequence[Call]) -> list[Any]:
-    """The answer of every call, in order; the store runs them in that order, in one round trip.
+async def replies_to(client: Redis, calls: Sequence[Call]) -> list[Any]:
+    """The reply to every call, in order; they run in that order. A refusal stands in its place.
 
-    A lost reply is asked for once more, so a script must know a call that it has met before.
-    Raises StoreUnavailable; ValueError when a script refuses an argument, which is our mistake.
+    What the server has forgotten is taught again. Raises what redis-py raises when a reply is
+    lost.
     """
-    with store_errors():
-        replies = await _send_twice(client, calls)
-        first_unknown = _first_unknown(replies)
-        if first_unknown is not None:
-            await _load(client, {call.script for call in calls})
-            # Everything from there on again: what did run meanwhile answers from its receipt.
-            replies[first_unknown:] = await _send_twice(client, calls[first_unknown:])
-        _raise_refusal(replies)
-        return replies
+    replies = await _pipelined(client, calls)
+    first_unknown = _first_unknown(replies)
+    if first_unknown is not None:
+        # Everything from there on again: what did run meanwhile answers from its receipt.
+        rest = calls[first_unknown:]
+        replies[first_unknown:] = await _pipelined(client, rest, {call.script for call in rest})
+    return replies
 
 
-async def _send_twice(client: Redis, calls: Sequence[Call]) -> list[Any]:
-    try:
-        return await _send(client, calls)
-    except ReplyTimeout:
-        return await _send(client, calls)
-    except (ConnectionLost, OSError):
-        # The other idle connections went the same way: the second try needs a new one.
-        await client.connection_pool.disconnect(inuse_connections=False)
-        return await _send(client, calls)
+async def reply_asking(client: Redis, call: Call) -> Any:
+    """The reply of a server of a Cluster that is about to get the call's slot, as replies_to."""
+    asking = ("ASKING",)
+    _, reply = await _executed(client, [asking, call.command])
+    if isinstance(reply, NoScriptError):
+        taught = ("SCRIPT", "LOAD", call.script.text)
+        *_, reply = await _executed(client, [taught, asking, call.command])
+    return reply
 
 
-async def _send(client: Redis, calls: Sequence[Call]) -> list[Any]:
+async def _pipelined(
+    client: Redis, calls: Sequence[Call], taught: Collection[Script] = ()
+) -> list[Any]:
+    lessons = [("SCRIPT", "LOAD", script.text) for script in taught]
+    replies = await _executed(client, chain(lessons, (call.command for call in calls)))
+    return replies[len(lessons) :]
+
+
+async def _executed(client: Redis, commands: Any) -> list[Any]:
     async with client.pipeline(transaction=False) as pipeline:
-        for call in calls:
-            pipeline.execute_command(*call.command)
+        for command in commands:
+            pipeline.execute_command(*command)
         return await pipeline.execute(raise_on_error=False)
-
-
-async def _load(client: Redis, scripts: set[Script]) -> None:
-    for each in scripts:
-        await client.script_load(each.text)
 
 
 def _first_unknown(replies: Sequence[Any]) -> int | None:
@@ -98,7 +95,8 @@ def _first_unknown(replies: Sequence[Any]) -> int | None:
     return next(unknown, None)
 
 
-def _raise_refusal(replies: Sequence[Any]) -> None:
+def raise_refusal(replies: Sequence[Any]) -> None:
+    """Raises ValueError when a script refused an argument, else the first error of a server."""
     for reply in replies:
         if isinstance(reply, ResponseError) and str(reply).startswith("ARGUMENT"):
             raise ValueError(f"a script refused its argument: {reply}")

@@ -6,8 +6,15 @@ docs/events.md describes every field; nothing here may change without a new vers
 from collections.abc import Mapping
 
 from metering.fold import Grant, ViewerState
-from metering.log import OUTCOME_LETTERS, OUTCOMES, read_code, read_window
-from schema.events import PageViewed
+from metering.log import (
+    OUTCOME_LETTERS,
+    OUTCOMES,
+    TYPE_OF,
+    AnyEvent,
+    read_code,
+    read_window,
+)
+from schema.events import EpochOpened, UnlockImported, ViewEvent
 from schema.instants import instant
 from schema.usage import Allowance, Decision
 
@@ -73,7 +80,7 @@ def _grant(text: str) -> Grant:
 def read_receipt(shard: int, answer: str, *, is_replayed: bool) -> Decision:
     """The decision that a receipt states; raises ValueError."""
     letter, charged, used, limit, resets, epoch, stream_id = answer.split(" ")
-    at_ms, seq = stream_id.split("-")
+    at_ms, seq = stream_id.split("-", 1)
     return Decision(
         outcome=OUTCOMES[letter],
         is_charged=charged == "1",
@@ -88,8 +95,10 @@ def read_receipt(shard: int, answer: str, *, is_replayed: bool) -> Decision:
     )
 
 
-def receipt_of(event: PageViewed, resets_ms: int | None) -> str:
-    """The receipt that the event's view was answered with."""
+def receipt_of(event: ViewEvent, resets_ms: int | None, *, is_counted: bool = False) -> str:
+    """The receipt that the event's view was answered with; a view that is counted has no event
+    yet, and is answered in the same form."""
+    at_ms, seq = event.stream_id.split("-")
     return " ".join(
         (
             OUTCOME_LETTERS[event.outcome],
@@ -98,6 +107,14 @@ def receipt_of(event: PageViewed, resets_ms: int | None) -> str:
             "-" if event.limit is None else str(event.limit),
             "-" if resets_ms is None else str(resets_ms),
             str(event.epoch),
-            event.stream_id,
+            f"{at_ms}-{COUNTED if is_counted else seq}",
         )
     )
+
+
+def receipt_of_act(event: AnyEvent) -> str | None:
+    """The receipt that an act was answered with; None for an event that answers nobody, and for a
+    view decided elsewhere, whose answer the event does not hold in full."""
+    if isinstance(event, EpochOpened | UnlockImported):
+        return None
+    return f"{TYPE_OF[type(event)]} {event.epoch} {event.stream_id}"

@@ -113,9 +113,12 @@ TYPES: Mapping[str, tuple[type[AnyEvent], tuple[str, ...]]] = {
     "epoch": (EpochOpened, ("cause", "proven")),
 }
 """Type of an entry -> the event it is, and its fields behind `type` and `epoch`, in their order."""
+TYPE_OF = {event: name for name, (event, _) in TYPES.items()}
+"""The type of an event's entry."""
 FIELDS = ("type", "epoch", *TYPES["view"][1])
 """The fields of a page view's entry, in their order."""
 _OPTIONAL = frozenset({"count"})
+_OPTIONAL_IN_RESET = frozenset({"viewer", "network"})
 _COUNTABLE = {
     Outcome.REPEATED,
     Outcome.LIMIT_REACHED,
@@ -155,14 +158,15 @@ def read_event(shard: int, stream_id: str, fields: Mapping[str, str]) -> AnyEven
 
 def _event(shard: int, stream_id: str, kind: str, fields: Mapping[str, str]) -> AnyEvent:
     event, names = TYPES[kind]
-    readers = _READ_RESET if kind == "reset" else _READ
+    is_reset = kind == "reset"
+    readers, optional = (_READ_RESET, _OPTIONAL_IN_RESET) if is_reset else (_READ, _OPTIONAL)
     unknown = sorted(fields.keys() - {"type", "epoch", *names})
     if unknown:
         raise ValueError(f"no {kind} has {', '.join(unknown)}")
     at_ms, seq = stream_id.split("-")
     values: dict[str, Any] = {}
     for name in names:
-        if name in fields or name not in _OPTIONAL:
+        if name in fields or name not in optional:
             values.update(readers[name](fields[name]))
     read = event(
         shard=shard,
@@ -259,7 +263,7 @@ def _instant_or_never(text: str) -> Any:
 
 
 _READ: Mapping[str, Callable[[str], dict[str, Any]]] = {
-    "viewer": _one("viewer_id", lambda text: text or None),
+    "viewer": _one("viewer_id", str),
     "kind": _one("viewer_kind", _KINDS.__getitem__),
     "plan": _plan,
     "assignment": _one("assignment", int),
@@ -286,5 +290,5 @@ _READ: Mapping[str, Callable[[str], dict[str, Any]]] = {
 }
 """Field of an entry -> the attributes of the event that it says."""
 
-_READ_RESET = {**_READ, "network": _one("network", lambda text: text or None)}
-"""What is reset is a viewer or a network, and the other is empty."""
+_READ_RESET = {**_READ, "network": _one("network", str)}
+"""What is reset is a viewer or a network, and the other is absent."""

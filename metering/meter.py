@@ -1,14 +1,14 @@
 """The meter: may this viewer open this page, and what is left afterwards."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any, Protocol
 
-from redis.asyncio import Redis
-
 from metering.acts import adopt_call, call_of, result_of, window_arguments
-from metering.calls import Call, answers, script
+from metering.calls import Call, script
 from metering.fold import BLANK, ViewerState
 from metering.live import STATE_FIELDS, read_receipt, read_viewer
 from metering.log import KIND_LETTERS, context_text, read_window
@@ -18,9 +18,8 @@ from metering.store import (
     CONNECTIONS,
     QUEUE_SECONDS,
     TIMEOUT_SECONDS,
+    Store,
     open_store,
-    store_errors,
-    store_ms,
 )
 from metering.windows import Window
 from schema.acts import ActResult, AdoptGuest, AnyAct
@@ -77,19 +76,19 @@ class LedgerMeter:
 
     def __init__(
         self,
-        client: Redis,
+        store: Store,
         plan_of: PlanOf,
         *,
         admission: AdmissionRule = DEFAULT_ADMISSION,
         clock_ms: Callable[[], int] = system_clock_ms,
     ) -> None:
-        self.client = client
+        self.store = store
         self._plan_of = plan_of
         self._admission = admission
         self._clock_ms = clock_ms
 
     async def view(self, requests: Sequence[ViewRequest]) -> list[Decision | Redirect]:
-        """As Meter.view, in one round trip unless a window begins meanwhile."""
+        """As Meter.view, in one round trip a server unless a window begins meanwhile."""
         plans = [await self._plan_of(request.viewer.assignment) for request in requests]
         guess_ms = self._clock_ms()
         windows = [window_in_force(BLANK, plan, guess_ms) for plan in plans]
@@ -97,7 +96,7 @@ class LedgerMeter:
         open_places = list(range(len(requests)))
         for _ in range(_WINDOW_ROUNDS):
             calls = [self._call(requests[at], plans[at], windows[at]) for at in open_places]
-            replies = await answers(self.client, calls)
+            replies = await self._answers([requests[at].viewer.shard for at in open_places], calls)
             for at, reply in zip(open_places, replies, strict=True):
                 if reply[0] == "STALE_WINDOW":
                     windows[at] = _told_window(plans[at], reply)
@@ -113,7 +112,7 @@ class LedgerMeter:
         plan = await self._plan_of(viewer.assignment)
         keys = keys_of(viewer.shard)
         peek = Call(script("peek"), (keys.head, keys.viewer(viewer.id)), STATE_FIELDS)
-        [[now_ms, values]] = await answers(self.client, [peek])
+        [[now_ms, values]] = await self.store.answers(viewer.shard, [peek])
         pairs = zip(STATE_FIELDS, values, strict=True)
         state = read_viewer({name: value for name, value in pairs if value is not None})
         return allowance_of(state, plan, now_ms)
@@ -121,12 +120,12 @@ class LedgerMeter:
     async def perform(self, act: AnyAct) -> ActResult:
         """As Meter.perform."""
         if not isinstance(act, AdoptGuest):
-            [reply] = await answers(self.client, [call_of(act)])
+            [reply] = await self.store.answers(act.shard, [call_of(act)])
             return result_of(act.shard, reply)
         plan = await self._plan_of(act.viewer.assignment)
         window = window_in_force(BLANK, plan, self._clock_ms())
         for _ in range(_WINDOW_ROUNDS):
-            [reply] = await answers(self.client, [adopt_call(act, plan, window)])
+            [reply] = await self.store.answers(act.viewer.shard, [adopt_call(act, plan, window)])
             if reply[0] != "STALE_WINDOW":
                 return result_of(act.viewer.shard, reply)
             window = _told_window(plan, reply)
@@ -134,12 +133,28 @@ class LedgerMeter:
 
     async def now_ms(self) -> int:
         """As Meter.now_ms: the store's own clock."""
-        return await store_ms(self.client)
+        return await self.store.now_ms()
 
     async def ping(self) -> None:
         """Raises StoreUnavailable when the ledger does not answer."""
-        with store_errors():
-            await self.client.ping()
+        await self.store.ping()
+
+    async def _answers(self, shards: Sequence[int], calls: Sequence[Call]) -> list[Any]:
+        """The reply of every call, whose shard is at the same place; calls of a shard in order."""
+        if len(set(shards)) == 1:
+            return await self.store.answers(shards[0], calls)
+        places: dict[int, list[int]] = {}
+        for at, shard in enumerate(shards):
+            places.setdefault(shard, []).append(at)
+        answered = await asyncio.gather(
+            *(
+                self.store.answers(shard, [calls[at] for at in share])
+                for shard, share in places.items()
+            )
+        )
+        order = [at for share in places.values() for at in share]
+        replies = dict(zip(order, chain.from_iterable(answered), strict=True))
+        return [replies[at] for at in range(len(calls))]
 
     def _call(self, request: ViewRequest, plan: Plan, window: Window) -> Call:
         viewer = request.viewer
@@ -195,5 +210,5 @@ async def open_ledger(
         connections=connections,
         timeout_seconds=timeout_seconds,
         queue_seconds=queue_seconds,
-    ) as client:
-        yield LedgerMeter(client, plan_of, admission=admission)
+    ) as store:
+        yield LedgerMeter(store, plan_of, admission=admission)

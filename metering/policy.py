@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from metering.fold import ViewerState
 from metering.networks import KEPT_LENGTH
 from metering.windows import MS_PER_DAY, Window, kind_of, window_at, window_numbered
-from schema.events import REQUEST_ID_LENGTH, Admission, PageViewed
+from schema.events import REQUEST_ID_LENGTH, Admission, PageViewed, ViewEvent
 from schema.instants import instant, milliseconds
 from schema.people import Assignment, Network, Viewer, ViewerKind
 from schema.plans import Plan, WindowKind
@@ -47,6 +47,11 @@ class Verdict:
     """Views charged in the window, this one included."""
     limit: int | None
     admission: Admission | None = None
+
+    @property
+    def resets_ms(self) -> int | None:
+        """When the window ends; None for never or not begun."""
+        return self.window.ends_ms
 
     @property
     def allowance(self) -> Allowance:
@@ -165,11 +170,11 @@ def event_of(
     )
 
 
-def request_of(event: PageViewed, admission: AdmissionRule) -> ViewRequest:
+def request_of(event: ViewEvent, admission: AdmissionRule) -> ViewRequest:
     """The request that an event answers, as far as the decision depends on it."""
     network = None
     if event.admission is not None:
-        period = admission.period_at(milliseconds(event.recorded_at))
+        period = admission.period_at(milliseconds(event.decided_at))
         network = Network(digest=event.admission.network, period=period)
     viewer = Viewer(
         id=event.viewer_id,

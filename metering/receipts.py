@@ -4,15 +4,21 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from metering.findings import Findings
-from metering.live import RECEIPT_MS, receipt_of
-from metering.policy import Verdict
+from metering.live import RECEIPT_MS
+from metering.log import AnyEvent
 from metering.stored import StoredReceipt
-from schema.events import PageViewed
+from schema.events import EpochOpened, UnlockImported
 from schema.instants import milliseconds
 
 _SLACK_MS = 60_000
 """What a store's clock may have been put back by: its receipts expire that much earlier than
 their events say."""
+
+
+UNKNOWN: None = None
+"""The receipt may say what it likes."""
+NONE = ""
+"""There is no receipt."""
 
 
 class Receipts:
@@ -37,21 +43,24 @@ class Receipts:
                     f"receipt {receipt.request_id}: expires in {receipt.left_ms} ms",
                 )
 
-    def verify(self, event: PageViewed, verdict: Verdict | None) -> None:
-        """That one receipt says what the event does; None: what it said of its window's end is
-        not known."""
+    def verify(self, event: AnyEvent, said: str | None) -> None:
+        """That one receipt says what the event does: `said`, or NONE for no receipt, or UNKNOWN
+        for one whose words are not known."""
         receipts = self._by_event.pop(event.stream_id, [])
-        if not receipts:
+        if isinstance(event, EpochOpened):
+            said, request = NONE, ""
+        else:
+            request = event.request_id
+        if not receipts and said is not NONE and not isinstance(event, UnlockImported):
             self._verify_is_gone(event)
         is_answered = False
         for request_id, answer, _ in receipts:
             self._found.compared["receipts"] += 1
-            said = answer if verdict is None else receipt_of(event, verdict.window.ends_ms)
-            if answer != said or not request_id.startswith(event.request_id):
+            is_right = answer == said or said is UNKNOWN
+            if not is_right or not request_id.startswith(request):
                 self._found.add(
                     "receipt",
-                    f"receipt {request_id}: answers {answer!r}, the log says {said!r} "
-                    f"to {event.request_id}",
+                    f"receipt {request_id}: answers {answer!r}, the log says {said!r} to {request}",
                 )
             elif is_answered:
                 self._found.add("receipt", f"receipt {request_id}: event {event.id} has another")
@@ -64,7 +73,7 @@ class Receipts:
             for request_id, answer, _ in receipts:
                 self._found.add("receipt", f"receipt {request_id}: {answer!r} is not in the log")
 
-    def _verify_is_gone(self, event: PageViewed) -> None:
+    def _verify_is_gone(self, event: AnyEvent) -> None:
         """Whether a receipt that is not there has expired, or is newer than the names read."""
         recorded_ms = milliseconds(event.recorded_at)
         is_due = recorded_ms + RECEIPT_MS - _SLACK_MS <= self.read_ms

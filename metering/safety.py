@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from metering.store import store_errors
+from metering.store import Store, store_errors
 from schema.errors import UnsafeStore
 
 # What the scripts need came with Redis 7.0; below these versions nobody mends a server any more.
@@ -21,32 +21,38 @@ _WANTED = {
     "maxmemory-policy": ("noeviction", "balances vanish when memory is short"),
 }
 
+_SLOTS = 16384
+"""Of every Cluster."""
+
 _WATCH_SECONDS = 30.0
 
 
-async def check_store(client: Redis, on_unsafe: Literal["refuse", "warn"] = "refuse") -> list[str]:
+async def check_store(store: Store, on_unsafe: Literal["refuse", "warn"] = "refuse") -> list[str]:
     """What makes the store unsafe for a ledger, one sentence each that says what to set.
 
-    Empty when nothing does. With `refuse` raises UnsafeStore instead of answering sentences; with
-    `warn` the caller logs them. Raises StoreUnavailable when the store does not answer.
+    Empty when nothing does; what is true of several servers is said once. With `refuse` raises
+    UnsafeStore instead of answering sentences; with `warn` the caller logs them. Raises
+    StoreUnavailable when a server does not answer.
     """
+    problems: dict[str, None] = {}
     with store_errors():
-        problems = [
-            *await _version_problems(client),
-            *await _option_problems(client),
-            *await _script_problems(client),
-        ]
+        primaries = await store.primaries()
+        for client in primaries:
+            problems |= dict.fromkeys(await _cluster_problems(client, len(primaries)))
+            problems |= dict.fromkeys(await _version_problems(client))
+            problems |= dict.fromkeys(await _option_problems(client))
+            problems |= dict.fromkeys(await _script_problems(client))
     if problems and on_unsafe == "refuse":
         raise UnsafeStore(" ".join(problems))
-    return problems
+    return list(problems)
 
 
 class StoreWatch:
     """check_store again and again: options can be changed while a store runs."""
 
-    def __init__(self, client: Redis, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, store: Store, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` counts seconds from anywhere."""
-        self._client = client
+        self._store = store
         self._clock = clock
         self._asked: tuple[float, list[str]] | None = None
 
@@ -54,7 +60,7 @@ class StoreWatch:
         """As check_store with `warn`, at most 30 seconds old; raises StoreUnavailable."""
         now = self._clock()
         if self._asked is None or now - self._asked[0] >= _WATCH_SECONDS:
-            self._asked = (now, await check_store(self._client, "warn"))
+            self._asked = (now, await check_store(self._store, "warn"))
         return self._asked[1]
 
 
@@ -83,6 +89,25 @@ async def _option_problems(client: Redis) -> list[str]:
         for name, (wanted, danger) in _WANTED.items()
         if options.get(name) != wanted
     ]
+
+
+async def _cluster_problems(client: Redis, primaries: int) -> list[str]:
+    if not (await client.info("cluster")).get("cluster_enabled"):
+        return []
+    state: Any = await client.execute_command(  # type: ignore[no-untyped-call]  # no stubs
+        "CLUSTER", "INFO"
+    )
+    if int(state["cluster_size"]) > primaries == 1:
+        return [
+            f"The store is one node of a Cluster of {state['cluster_size']}: name it by a URL of "
+            "redis+cluster:// instead."
+        ]
+    if int(state["cluster_slots_ok"]) < _SLOTS:
+        return [
+            f"The Cluster serves {state['cluster_slots_ok']} of its {_SLOTS} slots: bring back "
+            "the node that is lost, or give its slots to another."
+        ]
+    return []
 
 
 async def _script_problems(client: Redis) -> list[str]:

@@ -37,6 +37,11 @@ class ShardKeys(NamedTuple):
         return f"{{{self.tag}}}:log"
 
     @property
+    def fresh_log(self) -> str:
+        """A copy of the log in the making, while erased entries are taken out of it."""
+        return f"{{{self.tag}}}:log:new"
+
+    @property
     def head(self) -> str:
         """The hash that says how far the log goes."""
         return f"{{{self.tag}}}:head"
@@ -71,7 +76,7 @@ class ShardKeys(NamedTuple):
 
     def type_of(self, key: str) -> str | None:
         """The type the store has of a key of that name; None when the shard has no such name."""
-        if key == self.log:
+        if key in (self.log, self.fresh_log):
             return "stream"
         if key.startswith(self.receipt("")):
             return "string"

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from redis.asyncio import Redis
-
-from metering.calls import Call, answers, script
+from metering.calls import Call, script
 from metering.findings import Findings
 from metering.shards import TAGS, keys_of
-from metering.store import store_errors
+from metering.store import Store, store_errors, store_ms
 
 ENTRIES_AT_ONCE = 1000
 HASHES_AT_ONCE = 50
@@ -50,33 +48,40 @@ class Inspection(NamedTuple):
     hashes: list[StoredHash]
 
 
-async def keys_by_tag(client: Redis, found: Findings) -> dict[str, set[str]]:
+async def keys_by_tag(store: Store, found: Findings) -> dict[str, set[str]]:
     """All keys of the ledger by the tag of their shard, shards without any included."""
     keys: dict[str, set[str]] = {tag: set() for tag in TAGS}
     with store_errors():
-        async for key in client.scan_iter(match="{m*", count=ENTRIES_AT_ONCE):
-            tag = key[1:].split("}")[0]
-            if tag in keys:
-                keys[tag].add(key)
-            else:
-                found.add("key", f"key {key}: no shard has this tag")
+        for client in await store.primaries():
+            async for key in client.scan_iter(match="{m*", count=ENTRIES_AT_ONCE):
+                tag = key[1:].split("}")[0]
+                if tag in keys:
+                    keys[tag].add(key)
+                else:
+                    found.add("key", f"key {key}: no shard has this tag")
     return keys
 
 
 class StoredShard:
     """Reads one shard; raises StoreUnavailable from everywhere."""
 
-    def __init__(self, client: Redis, shard: int) -> None:
-        self._client = client
+    def __init__(self, store: Store, shard: int) -> None:
+        self._store = store
+        self._shard = shard
         self._last_id = "0-0"
         self.keys = keys_of(shard)
+
+    async def now_ms(self) -> int:
+        """The clock of the shard's server, in milliseconds."""
+        return await store_ms(await self._store.of(self._shard))
 
     async def mistyped(self, keys: set[str]) -> dict[str, str]:
         """The keys that hold another type than their name promises, and which."""
         mistyped = {}
         for batch in batches(sorted(keys), ENTRIES_AT_ONCE):
             with store_errors():
-                async with self._client.pipeline(transaction=False) as pipeline:
+                client = await self._store.of(self._shard)
+                async with client.pipeline(transaction=False) as pipeline:
                     for key in batch:
                         pipeline.type(key)
                     types = await pipeline.execute()
@@ -89,7 +94,8 @@ class StoredShard:
     async def receipts(self, keys: Sequence[str]) -> list[StoredReceipt]:
         """The receipts of these names that have not expired yet."""
         with store_errors():
-            async with self._client.pipeline(transaction=False) as pipeline:
+            client = await self._store.of(self._shard)
+            async with client.pipeline(transaction=False) as pipeline:
                 for key in keys:
                     pipeline.get(key)
                     pipeline.pttl(key)
@@ -103,13 +109,14 @@ class StoredShard:
     async def inspect(self, keys: Sequence[str]) -> Inspection:
         """The head and the hashes of these names, all between the same two events."""
         call = Call(script("inspect"), (self.keys.log, self.keys.head, *keys), ())
-        [[now_ms, log_expires, head, *hashes]] = await answers(self._client, [call])
+        [[now_ms, log_expires, head, *hashes]] = await self._store.answers(self._shard, [call])
         return Inspection(now_ms, _instant_ms(log_expires), _hash(head), [_hash(h) for h in hashes])
 
     async def entries(self) -> list[tuple[str, dict[str, str]]]:
         """The next entries of the log, at most ENTRIES_AT_ONCE: stream id and fields."""
         with store_errors():
-            entries: Any = await self._client.xrange(
+            client = await self._store.of(self._shard)
+            entries: Any = await client.xrange(
                 self.keys.log, min=f"({self._last_id}", count=ENTRIES_AT_ONCE
             )
         if entries:

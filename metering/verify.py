@@ -8,17 +8,15 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 
-from redis.asyncio import Redis
-
 from metering.findings import Findings, Problem, VerifyReport
 from metering.fold import ShardState
-from metering.live import viewer_fields
-from metering.log import FORMAT, LaterEvent, UnreadableEvent, read_event
+from metering.live import receipt_of, receipt_of_act, viewer_fields
+from metering.log import FORMAT, AnyEvent, LaterEvent, UnreadableEvent, read_event
 from metering.meter import DEFAULT_ADMISSION
 from metering.policy import AdmissionRule, PlanOf, Verdict, decide, event_of, request_of
-from metering.receipts import Receipts
+from metering.receipts import NONE, UNKNOWN, Receipts
 from metering.shards import TAGS
-from metering.store import store_ms
+from metering.store import Store, store_ms
 from metering.stored import (
     ENTRIES_AT_ONCE,
     HASHES_AT_ONCE,
@@ -28,7 +26,7 @@ from metering.stored import (
     batches,
     keys_by_tag,
 )
-from schema.events import PageViewed
+from schema.events import EpochOpened, PageViewed, ViewEvent
 from schema.instants import milliseconds
 from schema.usage import Outcome, Redirect
 
@@ -38,7 +36,7 @@ _DERIVED = ("outcome", "used", "limit", "window", "admission")
 
 
 async def verify_live(
-    client: Redis, plan_of: PlanOf, *, admission: AdmissionRule = DEFAULT_ADMISSION
+    store: Store, plan_of: PlanOf, *, admission: AdmissionRule = DEFAULT_ADMISSION
 ) -> VerifyReport:
     """Compares every field of the live state with the log, and every decision in the log with
     the rules.
@@ -47,9 +45,10 @@ async def verify_live(
     pages are read. Raises StoreUnavailable.
     """
     found = Findings()
-    scanned_ms = await store_ms(client)
-    for tag, keys in (await keys_by_tag(client, found)).items():
-        shard = _Shard(client, TAGS.index(tag), plan_of, admission, found, scanned_ms)
+    # The clock that is most behind: what is younger by it is younger by every server's own.
+    scanned_ms = min([await store_ms(client) for client in await store.primaries()])
+    for tag, keys in (await keys_by_tag(store, found)).items():
+        shard = _Shard(store, TAGS.index(tag), plan_of, admission, found, scanned_ms)
         await shard.verify(keys)
     return found.report()
 
@@ -59,21 +58,20 @@ class _Shard:
 
     def __init__(
         self,
-        client: Redis,
+        store: Store,
         shard: int,
         plan_of: PlanOf,
         admission: AdmissionRule,
         found: Findings,
         scanned_ms: int,
     ) -> None:
-        self._client = client
-        self._stored = StoredShard(client, shard)
+        self._stored = StoredShard(store, shard)
         self._keys = self._stored.keys
         self._plan_of = plan_of
         self._admission = admission
         self._found = found
         self._state = ShardState(shard)
-        self._ahead: deque[PageViewed] = deque()
+        self._ahead: deque[AnyEvent] = deque()
         self._receipts = Receipts(found, scanned_ms)
         self._admitted_ms: dict[str, int] = {}
         """When each network last admitted a guest."""
@@ -85,7 +83,7 @@ class _Shard:
         if mistyped & own:
             return  # nothing can be compared without them
         try:
-            await self._compare(present - own, mistyped)
+            await self._compare(present - own - {self._keys.fresh_log}, mistyped)
         except LaterEvent as later:
             self._found.add("later version", f"event {later}: the proof of its shard ends there")
             await self._fold_to(self._read_to)
@@ -95,13 +93,15 @@ class _Shard:
         receipts = {key for key in present if key.startswith(self._keys.receipt(""))}
         for batch in batches(sorted(receipts), ENTRIES_AT_ONCE):
             self._receipts.add(await self._stored.receipts(batch))
-        self._receipts.read_ms = await store_ms(self._client)
+        self._receipts.read_ms = await self._stored.now_ms()
         await self._catch_up()
         await self._inspect([])
         self._receipts.verify_none_is_left()
         viewers = {self._keys.viewer(viewer_id) for viewer_id in self._state.viewers}
         networks = {self._keys.network(digest) for digest in self._state.networks}
-        hashes = viewers | networks | (present - receipts)
+        # What is counted is in no event yet, and no balance depends on it.
+        counted = {key for key in present if key.startswith(self._keys.flood(""))}
+        hashes = viewers | networks | (present - receipts - counted - {self._keys.waiting})
         for batch in batches(sorted(hashes - mistyped), HASHES_AT_ONCE):
             await self._verify_hashes(batch)
         await self._catch_up()
@@ -200,11 +200,13 @@ class _Shard:
             if self._ahead:
                 return
 
-    async def _fold(self, event: PageViewed) -> None:
+    async def _fold(self, event: AnyEvent) -> None:
         await self._verify_event(event)
         self._state.add(event)
-        if event.admission is not None and event.outcome is Outcome.UNLOCKED:
-            self._admitted_ms[event.admission.network] = self._state.at_ms
+        if not isinstance(event, ViewEvent) or event.outcome is not Outcome.UNLOCKED:
+            return
+        if event.admission is not None:
+            self._admitted_ms[event.admission.network] = milliseconds(event.decided_at)
 
     async def _read_log(self) -> int:
         """Read on; answers the number of entries there were."""
@@ -222,21 +224,30 @@ class _Shard:
             self._found.add("event", f"event {unreadable}")
             return
         self._found.compared["events"] += 1
-        if event.seq != self._read_to + 1:
+        jumps = isinstance(event, EpochOpened) and event.seq > self._read_to
+        if event.seq != self._read_to + 1 and not jumps:
             self._found.add("gap", f"event {event.id}: comes after number {self._read_to}")
         self._ahead.append(event)
 
-    async def _verify_event(self, event: PageViewed) -> None:
+    async def _verify_event(self, event: AnyEvent) -> None:
         """Whether the rules decide as the event says, and its receipt says the same."""
-        if event.epoch != self._state.epoch:
+        opens = isinstance(event, EpochOpened) and event.epoch > self._state.epoch
+        if event.epoch != self._state.epoch and not opens:
             self._found.add("epoch", f"event {event.id}: no event opened its epoch")
+        if isinstance(event, PageViewed):
+            await self._verify_view(event)
+        else:
+            self._receipts.verify(event, receipt_of_act(event))
+
+    async def _verify_view(self, event: PageViewed) -> None:
         verdict = await self._derive(event)
         if isinstance(verdict, str):
             self._found.add("decision", f"event {event.id}: {verdict}")
-            self._receipts.verify(event, None)
+            self._receipts.verify(event, UNKNOWN)
         else:
             self._verify_decision(event, verdict)
-            self._receipts.verify(event, verdict)
+            said = receipt_of(event, verdict.resets_ms) if event.first_at is None else NONE
+            self._receipts.verify(event, said)
 
     async def _derive(self, event: PageViewed) -> Verdict | str:
         """How the rules decide the event's request; a sentence when they would not."""
@@ -248,9 +259,12 @@ class _Shard:
         rule, admitted = self._admission, 0
         if event.admission is not None:
             rule = replace(rule, budget=event.admission.budget)
+            # A budget that was full when the first of several was refused may be full no more.
+            is_counted = event.first_at is not None
             admitted = self._state.networks.get(event.admission.network, 0)
+            admitted = event.admission.admitted if is_counted else admitted
         viewer = self._state.viewer(event.viewer_id)
-        now_ms = milliseconds(event.recorded_at)
+        now_ms = milliseconds(event.decided_at)
         verdict = decide(viewer, admitted, request, plan, now_ms, rule)
         return f"should have been {verdict}" if isinstance(verdict, Redirect) else verdict
 
@@ -260,7 +274,7 @@ class _Shard:
             verdict,
             seq=event.seq,
             epoch=event.epoch,
-            now_ms=milliseconds(event.recorded_at),
+            now_ms=milliseconds(event.decided_at),
         )
         for name in _DERIVED:
             stored, said = getattr(event, name), getattr(derived, name)

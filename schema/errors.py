@@ -3,6 +3,7 @@
 CodestileError
 ├── SettingRefused       a setting is missing, unknown or out of bounds
 ├── StoreUnavailable     PostgreSQL or Valkey did not answer in time
+│   └── MeterOverloaded  more calls of the ledger wait in this process than can be answered in time
 ├── UnsafeStore          a store runs with options that could lose or invent an event
 ├── DataFolderInUse      another server holds this data folder
 ├── StoreFailedToStart   an embedded store did not come up
@@ -31,6 +32,16 @@ class StoreUnavailable(CodestileError):
         super().__init__(f"{store} is unavailable: {reason}")
         self.store = store
         self.retry_after_seconds = retry_after_seconds
+
+
+class MeterOverloaded(StoreUnavailable):
+    """Too many calls of the ledger wait in this process; this one was never sent.
+
+    The store is there: whoever turns to something else when a store is away must not do so now.
+    """
+
+    def __init__(self, waiting: int) -> None:
+        super().__init__("valkey", f"{waiting} calls wait already", retry_after_seconds=1)
 
 
 class UnsafeStore(CodestileError):

@@ -194,9 +194,9 @@ class WindowReset(Event):
     """An operator let a viewer's window, or a network's budget, begin anew."""
 
     request_id: str
-    viewer_id: str | None
+    viewer_id: str | None = None
     """None where a network was reset."""
-    network: str | None
+    network: str | None = None
     """The first 12 characters of the network's digest; None where a viewer was reset."""
     actor: str
     reason: str

@@ -25,7 +25,7 @@ if told then return {'DONE', told, 1} end
 if redis.call('HEXISTS', viewer, 'window') == 0 then return {'UNCHANGED'} end
 
 settle(now)
-local answer = done(receipt, 'reset', 'viewer', viewer_id, 'network', '',
+local answer = done(receipt, 'reset', 'viewer', viewer_id,
   'request', string.sub(request, 1, 12), 'actor', actor, 'reason', reason)
 for _, name in ipairs(redis.call('HKEYS', viewer)) do
   if name == 'window' or name == 'anchor' or name == 'used' or string.find(name, ':', 1, true) then

@@ -20,7 +20,7 @@ local told = redis.call('GET', receipt)
 if told then return {'DONE', told, 1} end
 if redis.call('EXISTS', network) == 0 then return {'UNCHANGED'} end
 
-local answer = done(receipt, 'reset', 'viewer', '', 'network', string.match(network, '[^:]+$'),
+local answer = done(receipt, 'reset', 'network', string.match(network, '[^:]+$'),
   'request', string.sub(request, 1, 12), 'actor', actor, 'reason', reason)
 redis.call('UNLINK', network)
 return answer

@@ -13,9 +13,11 @@ from graph.limits import LIMITS
 from graph.loaders import CodeAsked
 from graph.opening import open_page
 from graph.types.pages import CodePage, ViewLimitReached
+from graph.types.problems import ProblemCode, ServiceUnavailable
 from metering.meter import LedgerMeter
 from metering.policy import AdmissionRule
 from metering.shards import shard_of
+from metering.store import open_store
 from schema.codes import CodeKey, CodeSystemKey
 from schema.people import Assignment, Network, Viewer, ViewerKind
 from schema.usage import ViewRequest
@@ -72,7 +74,7 @@ async def test_plan_changed_meanwhile_is_read_again_before_the_view_is_decided(
 ) -> None:
     plans = PlanBook(database)
     await plans.read()
-    meter = LedgerMeter(services.meter.client, plans.plan_of)
+    meter = LedgerMeter(services.meter.store, plans.plan_of)
     services = replace(services, plans=plans, meter=meter)
     async with database.connection() as connection:
         await connection.execute(
@@ -102,3 +104,19 @@ async def test_plan_changed_meanwhile_is_read_again_before_the_view_is_decided(
     assert page.view.allowance.limit == 2
     assert isinstance(third, ViewLimitReached)
     assert [event["plan"] for event in events_in(redis_url)] == ["guest.2"] * 3
+
+
+async def test_reader_of_an_overloaded_meter_is_told_to_ask_again_in_a_second(
+    services: Any, redis_url: str
+) -> None:
+    async with open_store(redis_url, max_waiting=0) as store:
+        meter = LedgerMeter(store, services.plans.plan_of)
+        overloaded = replace(services, meter=meter)
+        context = context_of(overloaded, Visit(viewer=guest_of(None), may_charge=True))
+
+        page = await open_page(context, CodeAsked(*ASKED, context.today), "codePage", preview=False)
+
+    assert isinstance(page, ServiceUnavailable)
+    assert page.problem_code is ProblemCode.METER_UNAVAILABLE
+    assert page.retry_after_seconds == 1
+    assert events_in(redis_url) == []

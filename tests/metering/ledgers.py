@@ -1,19 +1,27 @@
 """Viewers, plans and ledgers as the tests of the meter make them."""
 
 import base64
+import json
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from redis.asyncio import Redis
 
+from db.fallback import state_of
+from db.pool import Database
+from metering.archived import ArchiveReads
+from metering.fallback import PostgresMeter
 from metering.live import read_viewer, viewer_fields
-from metering.log import read_event
+from metering.log import AnyEvent, read_event
 from metering.memory import MemoryMeter
 from metering.meter import LedgerMeter, system_clock_ms
 from metering.policy import AdmissionRule
+from metering.settling import settle
 from metering.shards import keys_of
+from metering.store import Store
 from schema.codes import CodeKey, CodeSystemKey
 from schema.events import PageViewed
 from schema.instants import milliseconds
@@ -143,7 +151,11 @@ class MemoryLedger:
         shard = self.meter.shard(viewer.shard)
         shard.viewers[viewer.id] = replace(shard.viewer(viewer.id), **state)
 
-    async def log(self) -> list[PageViewed]:
+    async def settle(self, viewer: Viewer, age_ms: int = 0) -> None:
+        """Record what was counted for the viewer for `age_ms` or longer."""
+        await self.meter.settle(viewer.shard, viewer.id, age_ms)
+
+    async def log(self) -> list[AnyEvent]:
         """Every event so far."""
         return self.meter.log
 
@@ -153,7 +165,7 @@ class ValkeyLedger:
 
     def __init__(
         self,
-        client: Redis,
+        store: Store,
         plans: Plans,
         admission: AdmissionRule = ADMISSION,
         *,
@@ -162,9 +174,7 @@ class ValkeyLedger:
         """`error_ms` is what the clock of the meter's machine shows too much."""
         self._now_ms: int | None = None
         self._error_ms = error_ms
-        self.meter = LedgerMeter(
-            client, plans.plan_of, admission=admission, clock_ms=self._clock_ms
-        )
+        self.meter = LedgerMeter(store, plans.plan_of, admission=admission, clock_ms=self._clock_ms)
 
     def _clock_ms(self) -> int:
         now_ms = system_clock_ms() if self._now_ms is None else self._now_ms
@@ -173,7 +183,8 @@ class ValkeyLedger:
     async def set_clock(self, now_ms: int) -> None:
         """As MemoryLedger.set_clock: the shard's clock never goes behind its last event."""
         self._now_ms = now_ms
-        await self.meter.client.hset(keys_of(SHARD).head, "at", str(now_ms))
+        client = await self.meter.store.of(SHARD)
+        await client.hset(keys_of(SHARD).head, "at", str(now_ms))
 
     async def step_back(self) -> None:
         """The server's own clock always shows the real time."""
@@ -182,19 +193,110 @@ class ValkeyLedger:
     async def change(self, viewer: Viewer, **state: Any) -> None:
         """As MemoryLedger.change."""
         key = keys_of(viewer.shard).viewer(viewer.id)
-        before = read_viewer(await self.meter.client.hgetall(key))
-        await self.meter.client.hset(key, mapping=viewer_fields(replace(before, **state)))
+        client = await self.meter.store.of(viewer.shard)
+        before = read_viewer(await client.hgetall(key))
+        await client.hset(key, mapping=viewer_fields(replace(before, **state)))
 
-    async def log(self) -> list[PageViewed]:
+    async def settle(self, viewer: Viewer, age_ms: int = 0) -> None:
+        """As MemoryLedger.settle."""
+        await settle(self.meter.store, viewer.shard, viewer.id, age_ms)
+
+    async def log(self) -> list[AnyEvent]:
         """As MemoryLedger.log; shard after shard."""
         return [
             read_event(shard, stream_id, fields)
             for shard in range(64)
-            for stream_id, fields in await self.meter.client.xrange(keys_of(shard).log)
+            for stream_id, fields in await (await self.meter.store.of(shard)).xrange(
+                keys_of(shard).log
+            )
         ]
 
 
-Ledger = MemoryLedger | ValkeyLedger
+@dataclass
+class StubArchive:
+    """An archive of a test's own."""
+
+    events: dict[str, list[tuple[str, dict[str, str]]]] = field(default_factory=dict)
+    admissions: dict[str, int] = field(default_factory=dict)
+    seqs: dict[int, int] = field(default_factory=dict)
+
+    async def archived_events(self, viewer_id: str) -> Sequence[tuple[str, Mapping[str, str]]]:
+        return self.events.get(viewer_id, [])
+
+    async def archived_admissions(self, network: str) -> int:
+        return self.admissions.get(network, 0)
+
+    async def unarchived(self, seqs: Mapping[int, int]) -> int:
+        return sum(max(0, seq - self.seqs.get(shard, 0)) for shard, seq in seqs.items())
+
+
+class StandInView(PageViewed):
+    """A view that PostgreSQL decided: it has no place in a log yet."""
+
+    @property
+    def id(self) -> str:
+        """As the reader was told."""
+        return f"{self.shard}:i:{milliseconds(self.recorded_at)}-{self.request_id}"
+
+
+class PostgresLedger:
+    """PostgresMeter with the same."""
+
+    def __init__(
+        self,
+        database: Database,
+        plans: Plans,
+        episode: int,
+        admission: AdmissionRule = ADMISSION,
+        archive: ArchiveReads | None = None,
+    ) -> None:
+        self._database = database
+        self.meter = PostgresMeter(
+            database, plans.plan_of, archive or StubArchive(), episode, admission=admission
+        )
+
+    async def set_clock(self, now_ms: int) -> None:
+        """As MemoryLedger.set_clock: the ledger's clock was known to be there."""
+        await self._execute(
+            "UPDATE fallback_episode SET floor_ms = $2 WHERE id = $1", self.meter.episode, now_ms
+        )
+
+    async def step_back(self) -> None:
+        """As MemoryLedger.step_back."""
+        await self.set_clock(0)
+
+    async def change(self, viewer: Viewer, **state: Any) -> None:
+        """As MemoryLedger.change."""
+        _, _, fields = await state_of(self._database, self.meter.episode, viewer.id)
+        after = viewer_fields(replace(read_viewer(fields or {}), **state))
+        await self._execute(
+            "INSERT INTO fallback_viewer VALUES ($1, $2, $3) "
+            "ON CONFLICT (episode, viewer) DO UPDATE SET state = excluded.state",
+            *(self.meter.episode, viewer.id, json.dumps(after)),
+        )
+
+    async def settle(self, viewer: Viewer, age_ms: int = 0) -> None:
+        """As MemoryLedger.settle: nothing is counted here."""
+
+    async def log(self) -> list[AnyEvent]:
+        """As MemoryLedger.log, in the order of decisions."""
+        rows = await self._database.fetch(
+            "SELECT shard, at_ms, entry FROM fallback_view WHERE episode = $1 ORDER BY id",
+            self.meter.episode,
+        )
+        fields = [{"type": "view", "epoch": "1", **json.loads(row["entry"])} for row in rows]
+        events = [
+            read_event(row["shard"], f"{row['at_ms']}-{seq}", entry)
+            for seq, (row, entry) in enumerate(zip(rows, fields, strict=True), 1)
+        ]
+        return [StandInView(**event.model_dump()) for event in events]
+
+    async def _execute(self, statement: str, *arguments: Any) -> None:
+        async with self._database.connection() as connection:
+            await connection.execute(statement, *arguments)
+
+
+Ledger = MemoryLedger | ValkeyLedger | PostgresLedger
 
 
 async def decide(ledger: Ledger, request: ViewRequest) -> Decision:
@@ -202,6 +304,20 @@ async def decide(ledger: Ledger, request: ViewRequest) -> Decision:
     [answer] = await ledger.meter.view([request])
     assert isinstance(answer, Decision), answer
     return answer
+
+
+async def recorded_views(client: Redis, shard: int = SHARD) -> int:
+    """The views that the shard has taken down: in its log, or counted and waiting."""
+    keys = keys_of(shard)
+    views = sum(
+        read_event(shard, stream_id, fields).count  # type: ignore[union-attr]  # views alone
+        for stream_id, fields in await client.xrange(keys.log)
+        if fields["type"] == "view"
+    )
+    for viewer_id in await client.smembers(keys.waiting):
+        flood = await client.hgetall(keys.flood(viewer_id))
+        views += sum(int(held.split()[0]) for name, held in flood.items() if name[0] == "+")
+    return views
 
 
 async def outcomes(ledger: Ledger, *requests: ViewRequest) -> list[str]:

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from metering.meter import LedgerMeter, open_ledger, system_clock_ms
 from metering.shards import keys_of
+from metering.store import Store
 from metering.verify import verify_live
 from schema.errors import StoreUnavailable
 from schema.usage import Decision, Outcome, Redirect
@@ -38,7 +39,7 @@ async def behind(proxy: Proxy, redis_url: str, plans: Plans) -> AsyncIterator[Le
 
 
 async def test_a_lost_reply_is_asked_for_again_and_charged_once(
-    proxy: Proxy, behind: LedgerMeter, client: Redis, plans: Plans
+    proxy: Proxy, behind: LedgerMeter, store: Store, client: Redis, plans: Plans
 ) -> None:
     viewer = member()
     proxy.replies_to_cut = 1
@@ -51,7 +52,7 @@ async def test_a_lost_reply_is_asked_for_again_and_charged_once(
     ]
     assert all(isinstance(a, Decision) and a.is_replayed for a in answers)
     assert await client.xlen(keys_of(7).log) == 8
-    assert (await verify_live(client, plans.plan_of)).problems == ()
+    assert (await verify_live(store, plans.plan_of)).problems == ()
 
 
 async def test_a_reply_lost_twice_is_an_absent_store_and_still_one_event(
@@ -70,9 +71,9 @@ async def test_a_reply_lost_twice_is_an_absent_store_and_still_one_event(
 
 
 async def test_the_stores_clock_is_told_whatever_the_machines_own_says(
-    client: Redis, plans: Plans
+    store: Store, plans: Plans
 ) -> None:
-    meter = LedgerMeter(client, plans.plan_of, clock_ms=lambda: 0)
+    meter = LedgerMeter(store, plans.plan_of, clock_ms=lambda: 0)
     before_ms = system_clock_ms()
 
     told_ms = await meter.now_ms()
@@ -81,10 +82,10 @@ async def test_the_stores_clock_is_told_whatever_the_machines_own_says(
 
 
 async def test_a_server_a_whole_period_behind_its_store_still_admits_guests(
-    client: Redis, plans: Plans
+    store: Store, plans: Plans
 ) -> None:
     behind_ms = ADMISSION.period_ms
-    meter = LedgerMeter(client, plans.plan_of, clock_ms=lambda: system_clock_ms() - behind_ms)
+    meter = LedgerMeter(store, plans.plan_of, clock_ms=lambda: system_clock_ms() - behind_ms)
     network = "n" * 22
     own = ADMISSION.period_at(system_clock_ms() - behind_ms)
     stores = ADMISSION.period_at(await meter.now_ms())
@@ -102,7 +103,9 @@ async def test_the_clock_of_an_absent_store_is_unavailable(plans: Plans) -> None
             await meter.now_ms()
 
 
-async def test_a_slow_store_is_absent_within_two_seconds(proxy: Proxy, behind: LedgerMeter) -> None:
+async def test_a_slow_store_is_absent_after_a_quarter_of_a_second(
+    proxy: Proxy, behind: LedgerMeter
+) -> None:
     proxy.delay_seconds = 5.0
     clock = asyncio.get_running_loop().time
     began = clock()
@@ -110,7 +113,7 @@ async def test_a_slow_store_is_absent_within_two_seconds(proxy: Proxy, behind: L
     with pytest.raises(StoreUnavailable):
         await behind.view([view_of(guest())])
 
-    assert 0.4 < clock() - began < 2.0
+    assert 0.24 < clock() - began < 0.75
     proxy.delay_seconds = 0.0
     assert await behind.allowance(guest())
 
@@ -199,11 +202,11 @@ async def test_a_killed_store_is_absent_and_heals_with_nothing_lost(
 
         async with valkey_in(folder):
             [healed] = await meter.view([view_of(guest())])
-            report = await verify_live(meter.client, plans.plan_of)
+            report = await verify_live(meter.store, plans.plan_of)
             logged = [
                 f"{shard}:1:{stream_id}"
                 for shard in range(64)
-                for stream_id, _ in await meter.client.xrange(keys_of(shard).log)
+                for stream_id, _ in await (await meter.store.of(shard)).xrange(keys_of(shard).log)
             ]
 
     assert isinstance(healed, Decision)

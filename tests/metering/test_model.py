@@ -9,15 +9,16 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
-from redis.asyncio import Redis
 
-from metering.fold import Grant
 from metering.policy import AdmissionRule
-from metering.store import open_store
+from metering.store import Store, open_store
 from metering.verify import verify_live
-from schema.people import Network, Viewer
+from schema.acts import AnyAct, SealGuest
+from schema.codes import CodeKey
+from schema.people import Network, Viewer, ViewerKind
 from schema.plans import WindowKind
 from schema.usage import ViewRequest
+from tests.metering.acts import STAFF_ACTS, adopt, seal
 from tests.metering.ledgers import (
     MemoryLedger,
     Plans,
@@ -49,6 +50,7 @@ for _plan in (
 ):
     PLANS.add(_plan)
 PLAN_KEYS = sorted(key for key, _ in PLANS.versions)
+ACTS = [*STAFF_ACTS, "seal", "adopt", "adopt"]
 NETWORKS = ["n" * 22, "o" * 22]
 
 
@@ -68,16 +70,17 @@ class Agreement(RuleBasedStateMachine):
         self.numbers = [0] * 6
         self.viewers: list[Viewer] = [*(guest() for _ in range(4)), member(), member()]
         self.requests: list[ViewRequest] = []
-        self.has_foreign_state = False
+        self.acts: list[AnyAct] = []
+        self.sealed: list[tuple[str, tuple[CodeKey, ...]]] = []
         self.run(self._tick(0))
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self.loop.run_until_complete(work)
 
-    async def _open(self) -> Redis:
-        client = await self.stack.enter_async_context(open_store(self.url, timeout_seconds=10))
-        await client.flushdb()
-        return client
+    async def _open(self) -> Store:
+        store = await self.stack.enter_async_context(open_store(self.url, timeout_seconds=10))
+        await (await store.of(0)).flushdb()
+        return store
 
     async def _tick(self, passed_ms: int) -> None:
         self.now_ms += passed_ms
@@ -119,10 +122,15 @@ class Agreement(RuleBasedStateMachine):
         decided = self.run(self.valkey.meter.view(requests))
         assert decided == self.run(self.memory.meter.view(requests))
 
-    @rule(passed_ms=st.sampled_from([1, 3_600_000, 4 * 3_600_000 - 1, 86_400_000, 3 * 86_400_000]))
+    @rule(
+        passed_ms=st.sampled_from(
+            [1, 59_999, 60_000, 3_600_000, 4 * 3_600_000 - 1, 86_400_000, 3 * 86_400_000]
+        )
+    )
     def wait(self, passed_ms: int) -> None:
         # The store forgets a request after an hour of its own time, which does not pass here.
         self.requests.clear()
+        self.acts.clear()
         self.run(self._tick(passed_ms))
 
     @rule(at=st.integers(0, 5), key=st.sampled_from(PLAN_KEYS), step=st.sampled_from([1, 1, 1, -1]))
@@ -130,21 +138,46 @@ class Agreement(RuleBasedStateMachine):
         self.numbers[at] = max(0, self.numbers[at] + step)
         self.viewers[at] = on_plan(self.viewers[at], key, self.numbers[at])
 
-    @rule(
-        at=st.integers(0, 5),
-        state=st.sampled_from(
-            [
-                {"grants": (Grant(1, 0, 1), Grant(2, START + 86_400_000, 2))},
-                {"is_blocked": True},
-                {"moved_to": "u" + "x" * 22},
-                {"adopted": ("g" + "x" * 22, "g" + "y" * 22)},
-            ]
-        ),
-    )
-    def operate(self, at: int, state: dict[str, Any]) -> None:
-        self.has_foreign_state = True
-        for ledger in (self.memory, self.valkey):
-            self.run(ledger.change(self.viewers[at], **state))
+    @rule(at=st.integers(0, 5), kind=st.sampled_from(ACTS), number=st.integers(1, 4))
+    def act(self, at: int, kind: str, number: int) -> None:
+        act = self.act_of(kind, self.viewers[at], number)
+        if act is not None:
+            self.acts.append(act)
+            self.compare_act(act)
+
+    @rule(data=st.data())
+    def act_again(self, data: st.DataObject) -> None:
+        if self.acts:
+            self.compare_act(data.draw(st.sampled_from(self.acts[-5:])))
+
+    def compare_act(self, act: AnyAct) -> None:
+        result = self.run(self.valkey.meter.perform(act))
+        assert result == self.run(self.memory.meter.perform(act))
+        if isinstance(act, SealGuest) and result.codes:
+            self.sealed.append((act.viewer_id, result.codes))
+
+    def act_of(self, kind: str, viewer: Viewer, number: int) -> AnyAct | None:
+        """An act on the viewer; None where it makes no sense."""
+        is_guest = viewer.kind is ViewerKind.GUEST
+        if kind == "seal":
+            account = self.viewers[4 + number % 2].id
+            return seal(viewer, account, codes_max=number) if is_guest else None
+        if kind == "adopt":
+            if is_guest or not self.sealed:
+                return None
+            guest_id, codes = self.sealed[number % len(self.sealed)]
+            return adopt(viewer, guest_id, codes)
+        return STAFF_ACTS[kind](viewer, number, self.now_ms)
+
+    @rule(at=st.integers(0, 5), number=st.integers(1, 4), times=st.integers(15, 45))
+    def flood(self, at: int, number: int, times: int) -> None:
+        self.compare([view_of(self.viewer(at, None, 0), number) for _ in range(times)])
+
+    @rule(at=st.integers(0, 5), age_ms=st.sampled_from([0, 60_000]))
+    def settle(self, at: int, age_ms: int) -> None:
+        viewer = self.viewers[at]
+        self.run(self.memory.settle(viewer, age_ms))
+        self.run(self.valkey.settle(viewer, age_ms))
 
     @invariant()
     def allowances_agree(self) -> None:
@@ -154,11 +187,10 @@ class Agreement(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         assert self.run(self.valkey.log()) == self.memory.meter.log
-        if not self.has_foreign_state:
-            self.compare([view_of(guest(), 1)])
-            client = self.valkey.meter.client
-            report = self.run(verify_live(client, PLANS.plan_of, admission=RULE))
-            assert report.problems == ()
+        self.compare([view_of(guest(), 1)])
+        store = self.valkey.meter.store
+        report = self.run(verify_live(store, PLANS.plan_of, admission=RULE))
+        assert report.problems == ()
         self.run(self.stack.aclose())
         self.loop.close()
 

@@ -6,7 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from metering.safety import StoreWatch, check_store
-from metering.store import open_store
+from metering.store import Store, open_store
 from schema.errors import StoreUnavailable, UnsafeStore
 
 UNSAFE = [
@@ -32,8 +32,8 @@ UNSAFE = [
 ]
 
 
-async def test_a_safe_store_has_no_problems(client: Redis) -> None:
-    assert await check_store(client) == []
+async def test_a_safe_store_has_no_problems(store: Store) -> None:
+    assert await check_store(store) == []
 
 
 @pytest.fixture
@@ -48,23 +48,23 @@ async def options(client: Redis) -> AsyncIterator[Redis]:
 
 @pytest.mark.parametrize(("name", "value", "sentence"), UNSAFE)
 async def test_an_unsafe_option_is_refused_with_what_to_set(
-    options: Redis, name: str, value: str, sentence: str
+    store: Store, options: Redis, name: str, value: str, sentence: str
 ) -> None:
     await options.config_set(name, value)
 
     with pytest.raises(UnsafeStore) as refused:
-        await check_store(options)
+        await check_store(store)
 
     assert str(refused.value) == sentence
-    assert await check_store(options, on_unsafe="warn") == [sentence]
+    assert await check_store(store, on_unsafe="warn") == [sentence]
 
 
 async def test_an_option_changed_while_the_store_runs_is_noticed_within_30_seconds(
-    options: Redis,
+    store: Store, options: Redis
 ) -> None:
     name, value, sentence = UNSAFE[0]
     now = 1000.0
-    watch = StoreWatch(options, clock=lambda: now)
+    watch = StoreWatch(store, clock=lambda: now)
     before = await watch.problems()
     await options.config_set(name, value)
 
@@ -110,7 +110,7 @@ async def test_an_old_store_is_refused(client: Redis, monkeypatch: pytest.Monkey
     monkeypatch.setattr(client, "info", info)
 
     with pytest.raises(UnsafeStore, match=r"is redis 6\.2\.14: run Valkey 8 or Redis 7\.2"):
-        await check_store(client)
+        await check_store(Store.on(client))
 
 
 async def test_an_absent_store_is_unavailable_not_unsafe() -> None:

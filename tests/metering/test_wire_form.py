@@ -19,6 +19,7 @@ from metering.log import (
     OUTCOME_LETTERS,
     REFERRER_LETTERS,
     SECTION_DIGITS,
+    TYPES,
     LaterEvent,
     UnreadableEvent,
     context_text,
@@ -26,7 +27,10 @@ from metering.log import (
 )
 from metering.meter import LedgerMeter
 from metering.shards import keys_of
+from metering.store import Store
 from schema.codes import CodeKey, CodeSystemKey
+from schema.events import PageViewed
+from schema.instants import instant
 from schema.pages import SectionKind
 from schema.people import ViewerKind
 from schema.usage import ClientClass, Outcome, ReferrerClass, ViewContext, ViewRequest
@@ -58,12 +62,12 @@ def section_of(heading: str) -> str:
 
 
 async def test_an_entry_of_the_log_has_the_documented_fields_in_their_order(
-    meter: LedgerMeter,
+    meter: LedgerMeter, client: Redis
 ) -> None:
     request = view_of(guest("n" * 22), 1).model_copy(update={"context": BROWSER})
     await meter.view([request])
 
-    [(stream_id, fields)] = await meter.client.xrange(KEYS.log)
+    [(stream_id, fields)] = await client.xrange(KEYS.log)
 
     assert documented("The entry of a page view") == list(FIELDS) == [*fields, "count"]
     assert fields == {
@@ -85,11 +89,12 @@ async def test_an_entry_of_the_log_has_the_documented_fields_in_their_order(
     assert stream_id.endswith("-1")
 
 
-async def test_the_hashes_and_the_receipt_have_the_documented_form(meter: LedgerMeter) -> None:
+async def test_the_hashes_and_the_receipt_have_the_documented_form(
+    meter: LedgerMeter, client: Redis
+) -> None:
     request = view_of(guest("n" * 22, number=3), 1)
     await meter.view([request])
-    [(stream_id, _)] = await meter.client.xrange(KEYS.log)
-    client: Redis = meter.client
+    [(stream_id, _)] = await client.xrange(KEYS.log)
 
     assert await client.hgetall(KEYS.head) == {
         "format": "1",
@@ -110,8 +115,10 @@ async def test_the_hashes_and_the_receipt_have_the_documented_form(meter: Ledger
     assert len(await client.keys("*")) == 5
 
 
-async def test_what_outlives_a_window_is_written_back(client: Redis, plans: Plans) -> None:
-    ledger = ValkeyLedger(client, plans)
+async def test_what_outlives_a_window_is_written_back(
+    client: Redis, plans: Plans, store: Store
+) -> None:
+    ledger = ValkeyLedger(store, plans)
     noon = ms("2040-05-06T12:00")
     viewer = guest("n" * 22, plan_key="daily", period=ADMISSION.period_at(noon), number=4)
     await ledger.set_clock(noon)
@@ -131,22 +138,26 @@ async def test_what_outlives_a_window_is_written_back(client: Redis, plans: Plan
     }
 
 
-async def test_nothing_is_kept_of_a_guest_that_its_network_refused(meter: LedgerMeter) -> None:
+async def test_nothing_is_kept_of_a_guest_that_its_network_refused(
+    meter: LedgerMeter, client: Redis
+) -> None:
     await meter.view([view_of(guest("n" * 22), 1) for _ in range(50)])
     late = guest("n" * 22, number=1)
 
     await meter.view([view_of(late, 1)])
 
-    assert await meter.client.exists(KEYS.viewer(late.id)) == 0
-    assert await meter.client.xlen(KEYS.log) == 51
+    assert await client.exists(KEYS.viewer(late.id)) == 0
+    assert await client.xlen(KEYS.log) == 51
 
 
-async def test_a_network_is_swept_away_one_period_after_its_own(meter: LedgerMeter) -> None:
+async def test_a_network_is_swept_away_one_period_after_its_own(
+    meter: LedgerMeter, client: Redis
+) -> None:
     viewer = guest("n" * 22)
     await meter.view([view_of(viewer, 1)])
 
     assert viewer.network is not None
-    expires_ms = await meter.client.pexpiretime(KEYS.network("n" * 22))
+    expires_ms = await client.pexpiretime(KEYS.network("n" * 22))
     assert expires_ms == ADMISSION.expires_ms(viewer.network.period)
 
 
@@ -171,7 +182,7 @@ BAD = {
     "period": (13, ["", "-1"]),
     "period length": (14, ["", "0"]),
 }
-KEY_NAMES = (KEYS.log, KEYS.head, KEYS.viewer("v"), KEYS.receipt("r"), KEYS.network("n"))
+KEY_NAMES = (*KEYS.of_viewer("v", "r"), KEYS.network("n"))
 
 
 @pytest.mark.parametrize(("name", "value"), [(n, v) for n, (_, vs) in BAD.items() for v in vs])
@@ -182,23 +193,25 @@ async def test_a_bad_argument_is_named_before_anything_is_written(
     arguments[BAD[name][0]] = value
 
     with pytest.raises(ResponseError, match=f"^ARGUMENT {name}"):
-        await client.eval(script("record_view").text, 5, *KEY_NAMES, *arguments)
+        await client.eval(script("record_view").text, 7, *KEY_NAMES, *arguments)
 
     assert await client.keys("*") == []
 
 
 async def test_good_arguments_are_taken(client: Redis) -> None:
-    answer = await client.eval(script("record_view").text, 5, *KEY_NAMES, *GOOD)
+    answer = await client.eval(script("record_view").text, 7, *KEY_NAMES, *GOOD)
 
     assert answer[0] == "DECIDED"
 
 
-async def test_a_store_without_expiring_fields_can_be_inspected(meter: LedgerMeter) -> None:
+async def test_a_store_without_expiring_fields_can_be_inspected(
+    meter: LedgerMeter, client: Redis
+) -> None:
     viewer = member()
     await meter.view([view_of(viewer, 1)])
     older = script("inspect").text.replace("HPEXPIRETIME", "NOT_KNOWN_YET")
 
-    _, log_expires, _, hash_ = await meter.client.eval(
+    _, log_expires, _, hash_ = await client.eval(
         older, 3, KEYS.log, KEYS.head, KEYS.viewer(viewer.id)
     )
 
@@ -206,10 +219,10 @@ async def test_a_store_without_expiring_fields_can_be_inspected(meter: LedgerMet
     assert hash_ == [["window", "L.0", "used", "1", "DEMO:DM-4001", "c"], -1, []]
 
 
-async def test_unlimited_is_an_empty_limit(meter: LedgerMeter) -> None:
+async def test_unlimited_is_an_empty_limit(meter: LedgerMeter, client: Redis) -> None:
     await meter.view([view_of(member("subscriber"), 1)])
 
-    [(stream_id, fields)] = await meter.client.xrange(KEYS.log)
+    [(stream_id, fields)] = await client.xrange(KEYS.log)
 
     assert (fields["limit"], fields["outcome"], fields["network"]) == ("", "M", "")
     assert read_event(7, stream_id, fields).limit is None
@@ -230,7 +243,7 @@ def test_every_letter_and_field_is_documented() -> None:
 
 
 HASH_FIELDS = {*STATE_FIELDS, "<system>:<value>"}
-TO_COME = {
+EFFECTS = {
     "UnlockVoided": {"used", "<system>:<value>"},
     "AllowanceGranted": {"grants"},
     "GrantVoided": {"grants"},
@@ -249,27 +262,45 @@ TO_COME = {
 """The fields of the viewer hash that each event changes."""
 
 
-def test_every_event_to_come_has_its_fields_and_its_effect() -> None:
+def test_every_other_event_has_its_fields_and_its_effect() -> None:
     rows = [
         [re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:-1]]
-        for line in section_of("Events to come").split("\n| field |")[0].splitlines()
+        for line in section_of("The other events").split("\n| field |")[0].splitlines()
         if line.startswith("| `")
     ]
-    known = {*documented("The entry of a page view")[2:], *documented("Events to come")}
+    known = {*documented("The entry of a page view")[2:], *documented("The other events")}
     known |= {"from"}  # stands beside `to`
     effects = {event[0]: set(effect) & HASH_FIELDS for _, event, _, effect in rows}
 
-    assert effects == TO_COME
+    assert effects == EFFECTS
     assert set().union(*effects.values()) == HASH_FIELDS
     assert {field for _, _, fields, _ in rows for field in fields} <= known
     assert len({kind[0] for kind, _, _, _ in rows}) == len(rows)
 
 
-def test_the_script_reads_every_field_that_an_event_to_come_can_set() -> None:
-    read = re.search(r"'HMGET', viewer,\s+(.*?)\)", script("record_view").text, re.DOTALL)
+def test_every_other_event_is_read_with_the_documented_fields() -> None:
+    rows = [
+        [re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:4]]
+        for line in section_of("The other events").split("\n| field |")[0].splitlines()
+        if line.startswith("| `")
+    ]
+
+    documented_types = {
+        kind[0]: (event[0], tuple(fields)) for kind, event, fields in rows if kind[0] != "reset"
+    }
+    read = {
+        kind: (event.__name__, fields)
+        for kind, (event, fields) in TYPES.items()
+        if kind not in ("view", "reset")
+    }
+    assert documented_types == read
+
+
+def test_the_script_reads_every_field_that_decides() -> None:
+    read = re.search(r"'HMGET', viewer,\n\s+(.*?)\)", script("record_view").text, re.DOTALL)
 
     assert read is not None
-    assert re.findall(r"'(\w+)'", read[1]) == list(STATE_FIELDS)
+    assert re.findall(r"'(\w+)'", read[1]) == [f for f in STATE_FIELDS if f != "adopted"]
     assert read[1].endswith("code")
 
 
@@ -292,20 +323,20 @@ def test_the_script_reads_every_field_that_an_event_to_come_can_set() -> None:
     ],
 )
 async def test_a_context_is_written_compactly_and_read_back(
-    meter: LedgerMeter, text: str, context: ViewContext
+    meter: LedgerMeter, text: str, context: ViewContext, client: Redis
 ) -> None:
     request = view_of(guest(), 1).model_copy(update={"context": context})
     await meter.view([request])
 
-    [(stream_id, fields)] = await meter.client.xrange(KEYS.log)
+    [(stream_id, fields)] = await client.xrange(KEYS.log)
 
     assert fields["context"] == text == context_text(context)
     assert read_event(7, stream_id, fields).context == context
 
 
 def test_an_event_of_a_later_version_is_told_from_one_that_is_broken() -> None:
-    with pytest.raises(LaterEvent, match=r"shard 7: 5-6 is of type 'seal', written by a later"):
-        read_event(7, "5-6", {"type": "seal"})
+    with pytest.raises(LaterEvent, match=r"shard 7: 5-6 is of type 'merge', written by a later"):
+        read_event(7, "5-6", {"type": "merge"})
     with pytest.raises(UnreadableEvent, match="shard 7: 5-6 has no type") as broken:
         read_event(7, "5-6", {})
 
@@ -317,10 +348,13 @@ def test_views_counted_together_are_read_as_their_number() -> None:
     fields |= {
         "type": "view", "epoch": "1", "viewer": "g" + "x" * 22, "kind": "G", "plan": "guest.1",
         "assignment": "0", "window": "L.0", "code": "DEMO:DM-4001", "outcome": "L", "used": "1",
-        "limit": "1", "request": "r" * 12, "context": "b", "count": "37",
+        "limit": "1", "request": "r" * 12, "context": "b", "count": "37@4",
     }  # fmt: skip
 
-    assert read_event(7, "5-6", fields).count == 37
+    event = read_event(7, "5-6", fields)
+
+    assert isinstance(event, PageViewed)
+    assert (event.count, event.first_at, event.decided_at) == (37, instant(4), instant(4))
 
 
 def test_a_viewer_hash_says_all_that_the_state_holds() -> None:
@@ -355,16 +389,17 @@ def test_a_viewer_hash_says_all_that_the_state_holds() -> None:
         {"context": "b/"},
         {"kind": "R"},
         {"viewer": "u" + "x" * 22},
+        {"count": "2@5"},
+        {"count": "0@5"},
         {"count": "2"},
-        {"count": "0"},
         {"extra": "1"},
     ],
 )
 async def test_an_entry_of_another_form_is_never_taken_for_an_event(
-    meter: LedgerMeter, changed: dict[str, str]
+    meter: LedgerMeter, changed: dict[str, str], client: Redis
 ) -> None:
     await meter.view([view_of(guest(), 1)])
-    [(stream_id, fields)] = await meter.client.xrange(KEYS.log)
+    [(stream_id, fields)] = await client.xrange(KEYS.log)
 
     with pytest.raises(UnreadableEvent, match=f"shard 7: {stream_id}"):
         read_event(7, stream_id, fields | changed)
@@ -404,7 +439,7 @@ SIZES: dict[str, tuple[Callable[[random.Random], list[ViewRequest]], ViewContext
 
 @pytest.mark.parametrize("events", SIZES)
 async def test_the_stream_takes_the_documented_bytes_an_event(
-    meter: LedgerMeter, events: str
+    meter: LedgerMeter, events: str, client: Redis
 ) -> None:
     """The stream alone: what its 10,000 entries and their index take, divided by 10,000."""
     views, context = SIZES[events]
@@ -415,9 +450,9 @@ async def test_the_stream_takes_the_documented_bytes_an_event(
     for start in range(0, 10_000, 500):
         await meter.view(asked[start : start + 500])
 
-    size_bytes = await meter.client.memory_usage(KEYS.log, samples=0)
+    size_bytes = await client.memory_usage(KEYS.log, samples=0)
 
-    assert await meter.client.xlen(KEYS.log) == 10_000
+    assert await client.xlen(KEYS.log) == 10_000
     # How far apart the entries are in time makes some tenths of a byte.
     assert size_bytes / 10_000 == pytest.approx(documented_bytes(events), abs=1)
     if events.startswith("the mix"):

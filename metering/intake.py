@@ -1,0 +1,132 @@
+"""What is next in a shard's log, checked against how far the archive is: pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from db.usage import Cursor
+from metering.chain import NO_SALT, canonical, commitment, link, split
+from metering.entries import Row, read_id, row_of
+from metering.log import FORMAT, UnreadableEvent
+from schema.instants import instant
+
+Entries = Sequence[tuple[str, Mapping[str, str]]]
+"""Stream ids and fields, oldest first."""
+_VIEWER, _OTHER = 5, 6
+"""Where a Row has the viewers that it names."""
+
+
+class ArchiveStopped(Exception):
+    """The log is not what must come after the archive; the message says what is wrong with it."""
+
+    def __init__(self, shard: int, reason: str, head_seq: int) -> None:
+        super().__init__(f"shard {shard}: {reason}")
+        self.head_seq = head_seq
+        """The seq that the head was at."""
+
+
+class LogPart(NamedTuple):
+    """What was read of a shard in one round trip."""
+
+    head: Mapping[str, str]
+    """Read first, so the entries go at least as far."""
+    entries: Entries
+    is_end: bool
+    """Whether nothing followed the last entry."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """Entries that may be archived, as rows without their last two columns."""
+
+    rows: list[Row] = field(default_factory=list)
+    entries: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    erased: set[str] = field(default_factory=set)
+    """Viewers erased by an event; none is named by a later event of this intake."""
+    epoch: int = 1
+    recorded_ms: int = 0
+    seq: int = 0
+
+    @property
+    def viewers(self) -> set[str]:
+        """The viewers whose salts the chain needs."""
+        return {row[_VIEWER] for row in self.rows} - {None}
+
+
+def take(cursor: Cursor, read: LogPart) -> Intake:
+    """The entries that come after the cursor, as far as they may be archived together.
+
+    Raises ArchiveStopped when one of them, or the head, is not what must come.
+    """
+    head_seq = int(read.head.get("seq", "0"))
+    try:
+        _demand_head(cursor, read.head, head_seq)
+        taken = _take_entries(cursor, read.entries)
+        is_all = len(taken.rows) == len(read.entries)
+        if read.is_end and is_all and head_seq > taken.seq:
+            raise UnreadableEvent(f"gap: the log ends at {taken.seq}, its head says {head_seq}")
+    except UnreadableEvent as wrong:
+        raise ArchiveStopped(cursor.shard, str(wrong), head_seq) from wrong
+    return taken
+
+
+def _demand_head(cursor: Cursor, head: Mapping[str, str], head_seq: int) -> None:
+    if head.get("format", FORMAT) != FORMAT:
+        raise UnreadableEvent(f"format {head['format']} of the ledger, this server reads {FORMAT}")
+    seen = max(cursor.head_seq, cursor.seq)
+    if head_seq < seen:
+        raise UnreadableEvent(f"rewind: its head was at {seen}, now it is at {head_seq}")
+
+
+def _take_entries(cursor: Cursor, entries: Entries) -> Intake:
+    taken = Intake(epoch=cursor.epoch, recorded_ms=cursor.recorded_ms, seq=cursor.seq)
+    at_ms, at = -1, instant(0)
+    for stream_id, fields in entries:
+        ms, seq = read_id(stream_id)
+        if ms != at_ms:
+            at_ms, at = ms, instant(ms)
+        try:
+            row = row_of(cursor.shard, at, seq, fields)
+        except UnreadableEvent as wrong:
+            raise type(wrong)(f"{stream_id} cannot be read: {wrong}") from wrong
+        if taken.erased and not taken.erased.isdisjoint((row[_VIEWER], row[_OTHER])):
+            break
+        if seq != taken.seq + 1 or row[2] != taken.epoch:
+            _demand_new_epoch(taken, stream_id, fields)
+        if fields["type"] == "erase":
+            taken.erased.add(row[_VIEWER])
+        taken.rows.append(row)
+        taken.entries.append((stream_id, fields))
+        taken.epoch, taken.recorded_ms, taken.seq = row[2], ms, seq
+    return taken
+
+
+def _demand_new_epoch(taken: Intake, stream_id: str, fields: Mapping[str, str]) -> None:
+    """Only the event that opens an epoch may leave numbers out, and none that are proven."""
+    epoch, seq = int(fields["epoch"]), int(stream_id.split("-")[1])
+    if fields["type"] != "epoch":
+        if seq != taken.seq + 1:
+            raise UnreadableEvent(f"gap: {stream_id} comes after number {taken.seq}")
+        raise UnreadableEvent(f"epoch: no event opened epoch {epoch} of {stream_id}")
+    if seq <= taken.seq or epoch <= taken.epoch:
+        raise UnreadableEvent(f"rewind: {stream_id} of epoch {epoch} comes after {taken.seq}")
+    if not fields["proven"].isdecimal() or int(fields["proven"]) > taken.seq:
+        raise UnreadableEvent(
+            f"gap: {stream_id} says that events up to {fields['proven']} are there, the last "
+            f"before it is {taken.seq}"
+        )
+
+
+def sealed(
+    shard: int, chain: bytes, intake: Intake, salts: Mapping[str, bytes]
+) -> tuple[list[Row], list[bytes]]:
+    """The whole rows of an intake, commitment and link included, and the links alone."""
+    rows, links = [], []
+    for row, (stream_id, fields) in zip(intake.rows, intake.entries, strict=True):
+        public, private = split(fields)
+        salt = NO_SALT if row[_VIEWER] is None else salts[row[_VIEWER]]
+        committed = commitment(salt, canonical(private))
+        chain = link(chain, f"{shard}:{row[2]}:{stream_id}", canonical(public), committed)
+        rows.append((*row, committed, chain))
+        links.append(chain)
+    return rows, links
