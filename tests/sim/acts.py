@@ -138,6 +138,9 @@ async def floods(world: World, rng: Random) -> None:
         viewer = _known(rng, person)
         pages = [code(rng.randrange(3)) for _ in range(6)]
         await world.ask(rng, [world.request(rng, viewer, page) for page in pages])
+        if rng.random() < 0.2:
+            # What was counted for a minute is recorded.
+            world.clock.step(61_000)
 
 
 @_act(0.5)

@@ -1,18 +1,18 @@
 """Planted bugs: what a simulator that is worth its time has to notice."""
 
+import asyncio
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
-
-from metering.calls import Call, script
+from metering.calls import Call, replies_to, script
+from metering.coalescer import Coalescer
 from metering.meter import LedgerMeter
 from metering.windows import window_at
 from schema.errors import StoreUnavailable
@@ -69,8 +69,15 @@ def _another_receipt(call: Call) -> tuple[str | int, ...]:
     return ("EVALSHA", call.script.digest, len(keys), *keys, *call.arguments)
 
 
-def _retry_by_default(*_: Any) -> Retry:
-    return Retry(ExponentialWithJitterBackoff(), 10)
+_patient = SimpleNamespace(**{**vars(asyncio), "timeout": lambda _: asyncio.timeout(None)})
+
+
+async def _mixed_up(self: Coalescer, batch: Any) -> None:
+    present = [asked for asked in batch if not asked.replies.done()]
+    replies = await replies_to(self._client, [call for asked in present for call in asked.calls])
+    for asked in present:
+        if not asked.replies.done():
+            asked.replies.set_result(replies[: len(asked.calls)])
 
 
 _view = LedgerMeter.view
@@ -207,7 +214,14 @@ BUGS: tuple[ScriptBug | ClientBug, ...] = (
     ClientBug(
         "a retry has another receipt", ("metering.calls:Call.command",), property(_another_receipt)
     ),
-    ClientBug("redis-py retries as it likes", ("metering.store:Retry",), _retry_by_default),
+    ClientBug(
+        "callers get the replies of another", ("metering.coalescer:Coalescer._send",), _mixed_up
+    ),
+    ClientBug(
+        "a silent store is waited for",
+        ("metering.coalescer:asyncio", "metering.store:asyncio"),
+        _patient,
+    ),
     ClientBug(
         "a forgotten script skips a call", ("metering.calls:_first_unknown",), _second_unknown
     ),

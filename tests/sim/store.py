@@ -169,7 +169,8 @@ class Store:
             return READ_ONLY
         if name not in _KEYLESS:
             # A Cluster would not have the key at all.
-            for key in words[1:] if name in _MANY_KEYS else words[1:2]:
+            first = 2 if name == "XINFO" else 1
+            for key in words[1:] if name in _MANY_KEYS else words[first : first + 1]:
                 if key not in self._script_keys:
                     return self._unknown([*words, "of a key that is not in KEYS"])
         return self._run(words)
@@ -403,6 +404,39 @@ def _xdel(store: Store, key: str, *ids: str) -> Reply:
     return gone
 
 
+def _xinfo(store: Store, what: str, key: str) -> Reply:
+    """Of all that the real one tells, what the ledger reads."""
+    if what.upper() != "STREAM":
+        raise ValueError("XINFO")
+    stream = store.keys.get(key, Stream)
+    if stream is None:
+        return Failure("ERR no such key")
+    return ["last-generated-id", f"{stream.top[0]}-{stream.top[1]}"]
+
+
+def _xsetid(store: Store, key: str, entry_id: str) -> Reply:
+    stream, top = store.keys.get(key, Stream), _bound(entry_id, 0)
+    if stream is None or top < max(stream.entries, default=(0, 0)):
+        return Failure("ERR The ID specified in XSETID is smaller than the target stream top item")
+    stream.top = top
+    store.log("XSETID", key, entry_id)
+    return Status("OK")
+
+
+def _rename(store: Store, key: str, name: str) -> Reply:
+    value = store.keys.get(key, object)
+    if value is None:
+        return Failure("ERR no such key")
+    expires_ms = store.keys.expiries.get(key)
+    store.keys.drop(key)
+    store.keys.drop(name)
+    store.keys.values[name] = value
+    if expires_ms is not None:
+        store.keys.expiries[name] = expires_ms
+    store.log("RENAME", key, name)
+    return Status("OK")
+
+
 def _bound(text: str, rest: int) -> tuple[int, int]:
     text = text.removeprefix("(")
     if text in "-+":
@@ -487,6 +521,9 @@ _COMMANDS: dict[str, Callable[..., Reply]] = {
     "XRANGE": _xrange,
     "XREVRANGE": _xrevrange,
     "XDEL": _xdel,
+    "XINFO": _xinfo,
+    "XSETID": _xsetid,
+    "RENAME": _rename,
     "SMEMBERS": _smembers,
     "SISMEMBER": _sismember,
     "SADD": _sadd,
@@ -497,7 +534,8 @@ _WRITES = frozenset(
     (
         *("SET", "DEL", "UNLINK", "HSET", "HSETNX", "HINCRBY", "HDEL", "SADD", "SREM"),
         *("PEXPIRE", "PEXPIREAT", "PERSIST", "XADD", "XDEL"),
+        *("XSETID", "RENAME"),
     )
 )
 _KEYLESS = frozenset(("TIME", "PING"))
-_MANY_KEYS = frozenset(("DEL", "UNLINK", "EXISTS"))
+_MANY_KEYS = frozenset(("DEL", "UNLINK", "EXISTS", "RENAME"))

@@ -15,7 +15,7 @@ from tests.sim.seeds import first_broken, pool, run_seeds
 from tests.sim.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS_OF_A_BUG = 600
+SEEDS_OF_A_BUG = 1000
 """A planted bug has to be seen within so many."""
 
 

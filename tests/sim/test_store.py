@@ -48,7 +48,7 @@ CALLS = 600
 @pytest.fixture
 async def client(redis_url: str) -> AsyncIterator[Redis]:
     async with open_store(redis_url, timeout_seconds=10) as opened:
-        yield opened
+        yield await opened.of(SHARD)
 
 
 class Calls:
@@ -69,6 +69,7 @@ class Calls:
         named = (
             *([self._view] * 6),
             *(self._act, self._act, self._act, self._adopt, self._look, self._settle),
+            *(self._import, self._compact),
         )
         return self.rng.choice(named)()
 
@@ -134,6 +135,20 @@ class Calls:
         if self.rng.random() < 0.5:
             return Call(script("peek"), (KEYS.head, viewer), STATE_FIELDS)
         return Call(script("inspect"), (KEYS.log, KEYS.head, viewer), ())
+
+    def _import(self) -> Call:
+        rng, viewer = self.rng, self._viewer()
+        request_id, at_ms = token(rng), self.now_ms - rng.randrange(10_000)
+        names = KEYS.of_viewer(viewer.id, request_id)
+        kind = "G" if viewer.id.startswith("g") else "R"
+        number, limit = viewer.assignment.number, rng.choice(("1", "5"))
+        answer = f"U 1 1 {limit} - i {at_ms}-{request_id[:12]}"
+        fields = (viewer.id, kind, f"{viewer.assignment.plan_key}.1", number, "L.0")
+        decided = (str(code(rng.randrange(4))), "U", 1, limit, "", "o", request_id, at_ms, answer)
+        return Call(script("import_view"), names, (*fields, *decided))
+
+    def _compact(self) -> Call:
+        return Call(script("compact"), (KEYS.log, KEYS.fresh_log), ("", 10_000))
 
     def _settle(self) -> Call:
         viewer_id = self._viewer().id

@@ -121,6 +121,8 @@ class Network:
         self.weather = Weather()
         self.is_up = True
         self.kills = 0
+        self.latency_us: int | None = None
+        """How long every message takes, and every sync; None: by chance."""
         self._rng = rng
         self._trace = trace
         self._links: list[Link] = []
@@ -185,8 +187,8 @@ class Network:
                 self.store.synced = self._rng.choice(cuts)
                 self.kill()
                 return
-            sync_seconds = self._rng.randrange(50, 2000) / 1e6
-            self.loop.call_later(sync_seconds, self._synced, replies, self._life)
+            sync_us = self._rng.randrange(50, 2000) if self.latency_us is None else 0
+            self.loop.call_later(sync_us / 1e6, self._synced, replies, self._life)
         else:
             self._synced(replies, self._life)
 
@@ -237,6 +239,8 @@ class Network:
             self._trace("store", "is up again")
 
     def _latency_us(self) -> int:
+        if self.latency_us is not None:
+            return self.latency_us
         # Mostly fast, now and then slow enough to change the order.
         return self._rng.randrange(1000 if self._rng.random() < 0.8 else 60_000)
 

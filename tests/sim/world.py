@@ -260,7 +260,9 @@ class World:
             told = answer if isinstance(answer, Redirect) else f"{answer.outcome} {answer.event_id}"
             self.trace(server.host.name, "answers", request.request_id, told)
             self.answered.append(
-                Answered(request, answer, newest[request.viewer.id], request.viewer.id in leaving)
+                Answered(
+                    request, answer, newest.get(request.viewer.id, 0), request.viewer.id in leaving
+                )
             )
 
 
