@@ -88,8 +88,36 @@ def test_loopback_is_not_exempt_when_told_or_when_a_proxy_stands_in_front(
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "rediss://:word@store.example:6379/0",
+        "unix:///run/valkey.sock",
+        "redis+sentinel://:word@one.example,two.example:26380/ledger/0",
+        "rediss+cluster://:word@one.example,two.example:7000",
+    ],
+)
+def test_the_ledger_may_be_on_one_server_behind_sentinel_or_on_a_cluster(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    given(monkeypatch, **STORES | {"REDIS_URL": url})
+
+    read = read_settings().redis_url
+
+    assert read is not None
+    assert read.get_secret_value() == url
+
+
+@pytest.mark.parametrize(
     ("variables", "sentence"),
     [
+        (
+            STORES | {"REDIS_URL": "redis+sentinel://:word@one.example"},
+            "REDIS_URL: after the sentinels come the name of the master and a database: /name/0",
+        ),
+        (
+            STORES | {"REDIS_URL": "redis+cluster://:word@one.example/1"},
+            "REDIS_URL: a Cluster has no databases: nothing may follow its nodes",
+        ),
         (
             {"DATABASE_URL": STORES["DATABASE_URL"]},
             "set both DATABASE_URL and REDIS_URL, or neither",

@@ -1,6 +1,7 @@
 """A ledger on three nodes: exact whatever moves, and a lost node takes only its own shards away."""
 
 import asyncio
+import signal
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -299,6 +300,31 @@ async def test_a_lost_node_takes_its_own_shards_away_and_no_others_until_it_is_b
     assert healed.is_replayed
     assert await events_in(store) == 64 + 43
     assert (await verify_live(store, plans.plan_of)).problems == ()
+
+
+async def test_a_node_that_hangs_takes_its_own_shards_away_and_no_others(
+    cluster: TestCluster, plans: Plans
+) -> None:
+    process = cluster.nodes[NODE_OF_7].process
+    assert process is not None
+    async with open_store(cluster.url, timeout_seconds=1.0) as store:
+        meter = LedgerMeter(store, plans.plan_of)
+        requests = [view_of(guest(shard=shard)) for shard in range(64)]
+        await meter.view(requests)
+        process.send_signal(signal.SIGSTOP)
+        try:
+            answers = await asyncio.gather(
+                *(meter.view([view_of(guest(shard=shard))]) for shard in range(64)),
+                return_exceptions=True,
+            )
+        finally:
+            process.send_signal(signal.SIGCONT)
+        again = [await decided(meter, request) for request in requests]
+
+        assert Counter(type(answer) for answer in answers) == {StoreUnavailable: 21, list: 43}
+        assert (store.counts.late, store.counts.retried) == (21, 0)
+        assert all(answer.is_replayed for answer in again)
+        assert (await verify_live(store, plans.plan_of)).problems == ()
 
 
 async def test_a_whole_cluster_of_the_documented_files_is_safe(store: Store) -> None:
