@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -208,6 +208,15 @@ async def boundaries(database: Database) -> dict[int, tuple[int, int, bytes]]:
     return {row["shard"]: (row["seq"], row["epoch"], row["chain"]) for row in rows}
 
 
+async def first_attached_month(database: Database) -> date | None:
+    """The first month whose events are attached; None where nothing was detached."""
+    rows = await database.fetch(_SQL["boundaries"])
+    last = max((row["month"] for row in rows), default=None)
+    return (
+        None if last is None else first_of_month(datetime(last.year, last.month, 1, tzinfo=UTC), 1)
+    )
+
+
 async def forgotten(database: Database) -> list[Forgotten]:
     """Entries to be taken out of the logs, by shard and stream id."""
     return [Forgotten(*row.values()) for row in await database.fetch(_SQL["forgotten"])]
@@ -251,35 +260,31 @@ def first_of_month(at: datetime, months: int = 0) -> date:
     return date(number // 12, number % 12 + 1, 1)
 
 
-async def exported_events(
-    database: Database, shard: int, after_seq: int, span: tuple[datetime, datetime], count: int
-) -> list[Mapping[str, Any]]:
-    """Archived events of a shard behind a seq, by column, in their order; `count` at most.
+class Difference(NamedTuple):
+    """One row of a rollup that is not what the events say; empty texts where a side has none."""
 
-    `span`: recorded at the first instant or later, and before the second.
-    """
-    rows = await database.fetch(_SQL["exported_events"], shard, after_seq, *span, count)
-    return [dict(row) for row in rows]
+    place: str
+    stored: str
+    counted: str
 
 
-async def events_about(database: Database, viewer: str) -> list[Mapping[str, Any]]:
-    """Archived events of a viewer and those of others that name it, by column, oldest first;
-    detached months included."""
-    return [dict(row) for row in await database.fetch(_SQL["events_about"], viewer)]
+ROLLUPS = {
+    "usage_hour": "hours_that_differ",
+    "usage_code_day": "code_days_that_differ",
+    "usage_code_month": "code_months_that_differ",
+    "usage_day": "days_that_differ",
+    "usage_first_touch": "first_touches_that_differ",
+}
+"""The statement that compares each rollup with the events."""
 
 
-async def archived_shard_of(database: Database, viewer: str) -> int | None:
-    """The shard whose archived events are the viewer's; None when there are none."""
-    row = await database.fetch_one(_SQL["shard_of_viewer"], viewer)
-    return None if row is None else int(row["shard"])
+async def rollup_differences(database: Database, rollup: str, since: datetime) -> list[Difference]:
+    """Where a rollup of ROLLUPS differs from the events since an instant, 100 rows at most."""
+    rows = await database.fetch(_SQL[ROLLUPS[rollup]], since)
+    return [Difference(*row.values()) for row in rows]
 
 
-async def first_touch(database: Database, viewer: str) -> dict[str, datetime] | None:
-    """When the viewer did what for the first time; what it never did is missing, None: nothing."""
-    row = await database.fetch_one(_SQL["first_touch"], viewer)
-    return None if row is None else {name: at for name, at in row.items() if at is not None}
-
-
-async def days_of_viewer(database: Database, viewer: str) -> list[date]:
-    """The days, in UTC, on which the viewer viewed pages, oldest first."""
-    return [row["day"] for row in await database.fetch(_SQL["days_of_viewer"], viewer)]
+async def salts_of(database: Database, viewers: Collection[str]) -> dict[str, bytes]:
+    """The salts of the viewers that have one."""
+    rows = await database.fetch(_SQL["salts"], list(viewers))
+    return {row["viewer"]: row["salt"] for row in rows}

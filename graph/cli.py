@@ -133,8 +133,8 @@ def verify(data: Data = None) -> None:
     for problem in report.problems:
         print(f"{problem.kind}: {problem.first} ({problem.count} in all)")
     print(
-        f"{report.events} events, {report.viewers} viewers, {report.networks} networks, "
-        f"{report.receipts} receipts: "
+        f"{report.events} events ({report.archived} archived), {report.viewers} viewers, "
+        f"{report.networks} networks, {report.receipts} receipts: "
         + ("every balance equals the fold of the log." if report.holds else "NOT proved.")
     )
     raise typer.Exit(0 if report.holds else 1)

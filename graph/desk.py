@@ -11,7 +11,7 @@ import orjson
 
 from db.plans import PlanBook
 from db.pool import Database, open_database
-from db.usage import exported_events
+from db.usage_reads import exported_events
 from graph.asked import ActOf, Asked, Format, demand_shard, demand_viewer, made
 from graph.settings import Settings
 from graph.stores import stores_to_use

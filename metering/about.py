@@ -7,7 +7,8 @@ from redis.asyncio import Redis
 
 from db.fallback import fallback_rows_of
 from db.pool import Database
-from db.usage import cursors, days_of_viewer, events_about, first_touch
+from db.usage import cursors
+from db.usage_reads import days_of_viewer, events_about, first_touch
 from metering.export import cloud_event, plain
 from metering.shards import keys_of
 from metering.store import Store, store_errors

@@ -41,6 +41,8 @@ def read_address(url: str) -> StoreAddress:
     scheme, _, kind = url.partition("://")[0].partition("+")
     if not kind:
         return StoreAddress("server", dict(parse_url(url)))
+    if kind not in _PORTS:
+        raise ValueError("a store is a server, sentinel or cluster: redis://, redis+sentinel://, …")
     parts = urlsplit(url)
     account, _, places = parts.netloc.rpartition("@")
     nodes = tuple(_node(place, _PORTS[kind]) for place in places.split(","))

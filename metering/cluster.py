@@ -11,6 +11,7 @@ from redis.exceptions import (
     AskError,
     ClusterDownError,
     MovedError,
+    RedisClusterException,
     RedisError,
 )
 from redis.exceptions import ConnectionError as ConnectionLost
@@ -41,14 +42,18 @@ class Cluster:
         self._nodes: dict[tuple[str, int], Node] = {}
         self._reading: asyncio.Task[None] | None = None
         self._read_at = 0.0
+        self._is_behind = False
+        """Whether a plain client was sent elsewhere since the map was read."""
         self._failure: Exception | None = None
 
     async def of(self, shard: int) -> Redis:
-        """As Servers.of."""
+        """As Servers.of. One that turns out to be behind says so, and the next one is right."""
+        await self._catch_up()
         return self._node(await self._owner(shard)).client
 
     async def primaries(self) -> list[Redis]:
         """As Servers.primaries, in the order of their slots."""
+        await self._catch_up()
         await self._know()
         owners = {slot: nodes[0] for slot, nodes in self._map.slots_cache.items()}
         places = dict.fromkeys(_place_of(owners[slot]) for slot in sorted(owners))
@@ -121,6 +126,13 @@ class Cluster:
             if not self._map.slots_cache:
                 raise ClusterDownError(f"no node tells who owns which slot: {self._failure}")
 
+    def _fall_behind(self) -> None:
+        self._is_behind = True
+
+    async def _catch_up(self) -> None:
+        if self._is_behind:
+            await asyncio.shield(self._read())
+
     def _read(self) -> asyncio.Task[None]:
         """Read the map, for everybody who needs it at this moment."""
         if self._reading is None or self._reading.done():
@@ -133,11 +145,12 @@ class Cluster:
             self._read()
 
     async def _read_map(self) -> None:
+        self._is_behind = False
         known = [_place_of(node) for node in self._map.nodes_cache.values()]
         try:
             await self._map.initialize(additional_startup_nodes_info=known)
             self._failure = None
-        except (RedisError, OSError) as failed:
+        except (RedisClusterException, RedisError, OSError) as failed:
             self._failure = failed
             return
         present = {_place_of(node) for node in self._map.nodes_cache.values()}
@@ -148,7 +161,7 @@ class Cluster:
         if place not in self._nodes:
             host, port = place
             options = self._options | {"host": host, "port": port}
-            self._nodes[place] = node_at(options, self._limits, self._counts)
+            self._nodes[place] = node_at(options, self._limits, self._counts, self._fall_behind)
         return self._nodes[place]
 
 

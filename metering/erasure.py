@@ -8,7 +8,7 @@ from typing import Any
 
 from db.fallback import erase_fallback
 from db.pool import Database
-from db.usage import events_about
+from db.usage_reads import events_about
 from metering.live import read_viewer
 from metering.meter import Meter
 from metering.places import shard_of_viewer

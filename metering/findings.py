@@ -23,6 +23,8 @@ class VerifyReport:
     viewers: int
     networks: int
     receipts: int
+    archived: int
+    """How many of the events are in the archive."""
     problems: tuple[Problem, ...]
 
     @property
@@ -64,6 +66,7 @@ class Findings:
             viewers=self.compared["viewers"],
             networks=self.compared["networks"],
             receipts=self.compared["receipts"],
+            archived=self.compared["archived"],
             problems=tuple(
                 Problem(kind, first, self._counts[kind]) for kind, first in self._firsts.items()
             ),

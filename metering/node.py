@@ -1,13 +1,13 @@
 """One server that owns shards: a plain client of it, and the calls that are gathered for it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Connection, Redis
 
 from metering.coalescer import MAX_WAITING, PIPELINES, CallCounts, Coalescer
-from metering.packing import packing
+from metering.connections import noticing, packing
 from metering.server import CONNECTIONS, QUEUE_SECONDS, client_of
 
 
@@ -46,16 +46,24 @@ class Node:
         await self.client.aclose()
 
 
-def node_at(options: Mapping[str, Any], limits: Limits, counts: CallCounts) -> Node:
-    """The server that redis-py's `options` describe."""
+def node_at(
+    options: Mapping[str, Any],
+    limits: Limits,
+    counts: CallCounts,
+    on_moved: Callable[[], None] | None = None,
+) -> Node:
+    """The server that redis-py's `options` describe.
+
+    `on_moved` is called when it tells the plain client that a slot is another node's.
+    """
+    kind = options.get("connection_class", Connection)
     client = client_of(
-        options,
+        {**options, "connection_class": noticing(kind, on_moved) if on_moved else kind},
         timeout_seconds=limits.deadline_seconds,
         connections=limits.connections,
         queue_seconds=limits.queue_seconds,
     )
-    kind = packing(options.get("connection_class", Connection))
     calling = client_of(
-        {**options, "connection_class": kind}, timeout_seconds=None, connections=PIPELINES
+        {**options, "connection_class": packing(kind)}, timeout_seconds=None, connections=PIPELINES
     )
     return Node(client, calling, limits, counts)

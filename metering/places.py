@@ -5,7 +5,7 @@ from collections import defaultdict
 from redis.asyncio import Redis
 
 from db.pool import Database
-from db.usage import archived_shard_of
+from db.usage_reads import archived_shard_of
 from metering.shards import TAGS, keys_of, shard_of
 from metering.store import Store, store_errors
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
@@ -94,9 +94,7 @@ async def _option_problems(client: Redis) -> list[str]:
 async def _cluster_problems(client: Redis, primaries: int) -> list[str]:
     if not (await client.info("cluster")).get("cluster_enabled"):
         return []
-    state: Any = await client.execute_command(  # type: ignore[no-untyped-call]  # no stubs
-        "CLUSTER", "INFO"
-    )
+    state = await client.cluster("info")
     if int(state["cluster_size"]) > primaries == 1:
         return [
             f"The store is one node of a Cluster of {state['cluster_size']}: name it by a URL of "

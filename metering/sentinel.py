@@ -12,8 +12,8 @@ from redis.asyncio.sentinel import (
 
 from metering.addresses import StoreAddress
 from metering.coalescer import CallCounts
+from metering.connections import packing
 from metering.node import Limits, Node
-from metering.packing import packing
 from metering.server import CONNECT_SECONDS, connection_options
 
 _ASK_SECONDS = 0.08

@@ -71,6 +71,10 @@ class StoredShard:
         self._last_id = "0-0"
         self.keys = keys_of(shard)
 
+    def start_after(self, stream_id: str) -> None:
+        """Read the log from behind this entry on."""
+        self._last_id = stream_id
+
     async def now_ms(self) -> int:
         """The clock of the shard's server, in milliseconds."""
         return await store_ms(await self._store.of(self._shard))

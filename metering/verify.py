@@ -6,14 +6,16 @@ compared with the fold of the log up to exactly that event.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 
+from db.pool import Database
+from metering.archive_proof import ArchivedEntry, ArchivedShard, verify_rollups
+from metering.decisions import Decisions
 from metering.findings import Findings, Problem, VerifyReport
 from metering.fold import ShardState
 from metering.live import receipt_of, receipt_of_act, viewer_fields
 from metering.log import FORMAT, AnyEvent, LaterEvent, UnreadableEvent, read_event
 from metering.meter import DEFAULT_ADMISSION
-from metering.policy import AdmissionRule, PlanOf, Verdict, decide, event_of, request_of
+from metering.policy import AdmissionRule, PlanOf
 from metering.receipts import NONE, UNKNOWN, Receipts
 from metering.shards import TAGS
 from metering.store import Store, store_ms
@@ -28,28 +30,39 @@ from metering.stored import (
 )
 from schema.events import EpochOpened, PageViewed, ViewEvent
 from schema.instants import milliseconds
-from schema.usage import Outcome, Redirect
+from schema.usage import Outcome
 
 __all__ = ["Problem", "VerifyReport", "verify_live"]
 
-_DERIVED = ("outcome", "used", "limit", "window", "admission")
-
 
 async def verify_live(
-    store: Store, plan_of: PlanOf, *, admission: AdmissionRule = DEFAULT_ADMISSION
+    store: Store,
+    plan_of: PlanOf,
+    *,
+    admission: AdmissionRule = DEFAULT_ADMISSION,
+    database: Database | None = None,
+    trusted_key: bytes | None = None,
 ) -> VerifyReport:
     """Compares every field of the live state with the log, and every decision in the log with
-    the rules.
+    the rules; the log is what is archived in `database` and what the store has behind that.
 
-    `plan_of` finds every plan version that the log names. Changes nothing, and may run while
-    pages are read. Raises StoreUnavailable.
+    Without `database` the store has to hold the whole log. With it the archive's chain, its
+    checkpoints (signed by `trusted_key`, 32 bytes; None: whoever signed) and its rollups are
+    proved too. `plan_of` finds every plan version that the log names. Changes nothing, and may
+    run while pages are read. Raises StoreUnavailable.
     """
     found = Findings()
     # The clock that is most behind: what is younger by it is younger by every server's own.
     scanned_ms = min([await store_ms(client) for client in await store.primaries()])
     for tag, keys in (await keys_by_tag(store, found)).items():
-        shard = _Shard(store, TAGS.index(tag), plan_of, admission, found, scanned_ms)
+        number = TAGS.index(tag)
+        archived = None
+        if database is not None:
+            archived = ArchivedShard(database, number, found, trusted_key)
+        shard = _Shard(store, number, plan_of, admission, found, scanned_ms, archived)
         await shard.verify(keys)
+    if database is not None:
+        await verify_rollups(database, found)
     return found.report()
 
 
@@ -64,10 +77,16 @@ class _Shard:
         admission: AdmissionRule,
         found: Findings,
         scanned_ms: int,
+        archived: ArchivedShard | None,
     ) -> None:
+        self._archived = archived
+        self._is_partial = False
+        """Whether the beginning of the log is not there to be folded: no balance can be proved."""
+        self._blurred: set[str] = set()
+        """Viewers of whose events an erasure took something away."""
         self._stored = StoredShard(store, shard)
         self._keys = self._stored.keys
-        self._plan_of = plan_of
+        self._decisions = Decisions(plan_of, admission, found)
         self._admission = admission
         self._found = found
         self._state = ShardState(shard)
@@ -94,8 +113,11 @@ class _Shard:
         for batch in batches(sorted(receipts), ENTRIES_AT_ONCE):
             self._receipts.add(await self._stored.receipts(batch))
         self._receipts.read_ms = await self._stored.now_ms()
+        await self._fold_archive()
         await self._catch_up()
         await self._inspect([])
+        if self._is_partial:
+            return
         self._receipts.verify_none_is_left()
         viewers = {self._keys.viewer(viewer_id) for viewer_id in self._state.viewers}
         networks = {self._keys.network(digest) for digest in self._state.networks}
@@ -106,6 +128,52 @@ class _Shard:
             await self._verify_hashes(batch)
         await self._catch_up()
         self._verify_ends(await self._inspect([]))
+
+    async def _fold_archive(self) -> None:
+        """Everything archived, which the log has to continue."""
+        if self._archived is None:
+            return
+        await self._archived.begin()
+        self._is_partial = self._archived.is_partial
+        self._state.seq = self._archived.seq
+        stream_id = None
+        while entries := await self._archived.read():
+            for entry in entries:
+                await self._fold_archived(entry)
+            stream_id = entries[-1].stream_id
+        await self._archived.end()
+        if stream_id is not None:
+            self._stored.start_after(stream_id)
+
+    async def _fold_archived(self, entry: ArchivedEntry) -> None:
+        if entry.is_erased:
+            viewer_id = entry.fields.get("viewer")
+            if viewer_id is not None:
+                self._blurred.add(viewer_id)
+            self._skip(entry)
+            return
+        self._read_entry(entry.stream_id, dict(entry.fields))
+        while self._ahead:
+            await self._fold(self._ahead.popleft())
+
+    def _skip(self, entry: ArchivedEntry) -> None:
+        """Take the shard past an event that nobody is named in any more: its network still counts
+        the guest."""
+        at_ms, seq = map(int, entry.stream_id.split("-"))
+        fields, state = entry.fields, self._state
+        self._found.compared["events"] += 1
+        if seq != state.seq + 1:
+            self._found.add(
+                "gap",
+                f"event {state.shard}:{fields['epoch']}:{entry.stream_id}: "
+                f"comes after number {state.seq}",
+            )
+        state.seq, state.at_ms = seq, at_ms
+        network, *_ = fields.get("network", "").split("/")
+        if network and fields.get("outcome") == "U":
+            state.networks[network] = state.networks.get(network, 0) + 1
+            self._admitted_ms[network] = int(fields.get("at", at_ms))
+        self._receipts.forget(entry.stream_id)
 
     async def _mistyped(self, keys: set[str]) -> set[str]:
         """The keys that hold another type than their name promises; each is a problem."""
@@ -128,6 +196,8 @@ class _Shard:
                 self._verify_network(key.removeprefix(networks), stored, seen.now_ms)
 
     def _verify_viewer(self, viewer_id: str, stored: StoredHash) -> None:
+        if viewer_id in self._blurred:
+            return
         self._found.compared["viewers"] += 1
         said = viewer_fields(self._state.viewer(viewer_id))
         self._found.differ("viewer", viewer_id, stored.fields, said)
@@ -234,55 +304,14 @@ class _Shard:
         opens = isinstance(event, EpochOpened) and event.epoch > self._state.epoch
         if event.epoch != self._state.epoch and not opens:
             self._found.add("epoch", f"event {event.id}: no event opened its epoch")
+        if self._is_partial:
+            return
+        said = receipt_of_act(event)
         if isinstance(event, PageViewed):
-            await self._verify_view(event)
-        else:
-            self._receipts.verify(event, receipt_of_act(event))
-
-    async def _verify_view(self, event: PageViewed) -> None:
-        verdict = await self._derive(event)
-        if isinstance(verdict, str):
-            self._found.add("decision", f"event {event.id}: {verdict}")
-            self._receipts.verify(event, UNKNOWN)
-        else:
-            self._verify_decision(event, verdict)
-            said = receipt_of(event, verdict.resets_ms) if event.first_at is None else NONE
-            self._receipts.verify(event, said)
-
-    async def _derive(self, event: PageViewed) -> Verdict | str:
-        """How the rules decide the event's request; a sentence when they would not."""
-        request = request_of(event, self._admission)
-        try:
-            plan = await self._plan_of(request.viewer.assignment)
-        except LookupError as unknown:
-            return str(unknown)
-        rule, admitted = self._admission, 0
-        if event.admission is not None:
-            rule = replace(rule, budget=event.admission.budget)
-            # A budget that was full when the first of several was refused may be full no more.
-            is_counted = event.first_at is not None
-            admitted = self._state.networks.get(event.admission.network, 0)
-            admitted = event.admission.admitted if is_counted else admitted
-        viewer = self._state.viewer(event.viewer_id)
-        now_ms = milliseconds(event.decided_at)
-        verdict = decide(viewer, admitted, request, plan, now_ms, rule)
-        return f"should have been {verdict}" if isinstance(verdict, Redirect) else verdict
-
-    def _verify_decision(self, event: PageViewed, verdict: Verdict) -> None:
-        derived = event_of(
-            request_of(event, self._admission),
-            verdict,
-            seq=event.seq,
-            epoch=event.epoch,
-            now_ms=milliseconds(event.decided_at),
-        )
-        for name in _DERIVED:
-            stored, said = getattr(event, name), getattr(derived, name)
-            if stored != said:
-                self._found.add(
-                    f"decision {name}",
-                    f"event {event.id}: {name} is {stored}, not {said}",
-                )
+            verdict = await self._decisions.verify(event, self._state)
+            said = UNKNOWN if verdict is None else receipt_of(event, verdict.resets_ms)
+            said = said if event.first_at is None else NONE
+        self._receipts.verify(event, said)
 
 
 def _when(instant_ms: int | None) -> str:

@@ -39,13 +39,24 @@ def _is_free(port: int) -> bool:
 class Server:
     """A server of one folder and port; the folder outlives it, so it can be started again."""
 
-    def __init__(self, folder: Path, port: int, config: str, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        config: str,
+        options: Sequence[str] = (),
+        *,
+        first: str = "",
+    ) -> None:
+        """`config` names the file of docs/config; `first` goes before its lines, the others
+        after."""
         self.folder = folder
         self.port = port
         self.client = Redis(host="127.0.0.1", port=port, decode_responses=True)
         self.process: subprocess.Popen[bytes] | None = None
         self._config = folder / config
         self._options = options
+        self._first = first
 
     async def start(self) -> None:
         """Start it and wait until it answers."""
@@ -53,8 +64,8 @@ class Server:
             self.folder.mkdir()
             for file in CONFIG.glob("*.conf"):
                 shutil.copy(file, self.folder)
-            with self._config.open("a") as config:
-                config.write("\n".join(("", *self._own(), *self._options, "")))
+            lines = (self._first, self._config.read_text(), *self._own(), *self._options, "")
+            self._config.write_text("\n".join(lines))
         mode = ["--sentinel"] if self._config.name == "sentinel.conf" else []
         self.process = subprocess.Popen(
             [str(valkey_binary()), self._config.name, *mode],

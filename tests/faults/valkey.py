@@ -1,8 +1,9 @@
 """A Valkey of one test's own, to be killed or locked as the test likes."""
 
 import asyncio
+import os
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,16 +15,24 @@ from db.embedded.wheels import valkey_binary
 
 @asynccontextmanager
 async def valkey_in(
-    folder: Path, *, password: str | None = None
+    folder: Path,
+    *,
+    password: str | None = None,
+    fsync: str = "always",
+    environment: Mapping[str, str] | None = None,
 ) -> AsyncIterator[subprocess.Popen[bytes]]:
-    """A Valkey on the socket `s` of a folder, safe for a ledger, killed at the end."""
+    """A Valkey on the socket `s` of a folder, killed at the end; safe for a ledger unless `fsync`
+    says otherwise. `environment` is added to that of the tests."""
     options = {"port": "0", "unixsocket": f"{folder}/s", "dir": str(folder), "save": ""}
-    options |= {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+    options |= {"appendonly": "yes", "appendfsync": fsync, "maxmemory-policy": "noeviction"}
     if password:
         options["requirepass"] = password
     arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
     process = subprocess.Popen(
-        [str(valkey_binary()), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(valkey_binary()), *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **(environment or {})},
     )
     try:
         await _answers(Redis(unix_socket_path=f"{folder}/s", password=password))

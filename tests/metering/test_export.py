@@ -73,7 +73,7 @@ def test_a_page_view_is_a_cloud_event_with_readable_data() -> None:
 
 
 def test_every_type_of_event_has_a_type_of_its_own() -> None:
-    assert EVENT_TYPES == {
+    assert {
         name: f"org.codestile.ledger.{words}.v1"
         for name, words in {
             "view": "page-viewed",
@@ -90,14 +90,16 @@ def test_every_type_of_event_has_a_type_of_its_own() -> None:
             "import": "unlock-imported",
             "epoch": "epoch-opened",
         }.items()
-    }
+    } == EVENT_TYPES
 
 
 @pytest.mark.parametrize(
     ("entry", "data"),
     [
         (
-            act("grant", viewer=ACCOUNT, units="3", expires="0", request="r", actor="a", reason="b"),
+            act(
+                "grant", viewer=ACCOUNT, units="3", expires="0", request="r", actor="a", reason="b"
+            ),
             {"units": 3, "expiresAt": None, "requestId": "r", "actor": "a", "reason": "b"},
         ),
         (

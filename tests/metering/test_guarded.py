@@ -15,6 +15,8 @@ import pytest
 from db.fallback import Importing, Totals, fallback_totals, standing_episode
 from db.pool import Database, open_database
 from metering import imports
+from metering.archive import Archive
+from metering.archived import ArchiveReads, UsageArchive
 from metering.fold import ShardState
 from metering.guarded import GuardedMeter, OnLoss, Turn
 from metering.live import read_viewer
@@ -58,7 +60,7 @@ async def new_server(folder: Path, database_url: str, plans: Plans) -> AsyncIter
     async with AsyncExitStack() as stack:
 
         async def server(
-            on_loss: OnLoss = "fallback", archive: StubArchive | None = None
+            on_loss: OnLoss = "fallback", archive: ArchiveReads | None = None
         ) -> Server:
             database = await stack.enter_async_context(open_database(database_url))
             ledger = await stack.enter_async_context(
@@ -261,6 +263,48 @@ async def test_nothing_is_granted_too_many_when_everything_was_archived(
     assert (told.over_granted, told.unseen, told.imported) == (0, 0, 2)
 
 
+async def test_the_archive_of_the_worker_is_what_the_fallback_knows(
+    folder: Path, new_server: NewServer, database: Database
+) -> None:
+    """Through two episodes: what was imported after the first is archived before the second."""
+    server = await new_server(archive=UsageArchive(database))
+    worker = Archive(database, server.store.of, bytes(32))
+    network = token()
+    viewer, admitted = member(), [guest(network) for _ in range(49)]
+    async with valkey_in(folder):
+        await outcomes(server, view_of(viewer, 1), *(view_of(each, 1) for each in admitted))
+        await archived(worker)
+    first = await outcomes(server, *(view_of(viewer, number) for number in (1, 2, 3)))
+    async with valkey_in(folder):
+        await brought_back(server)
+        await archived(worker)
+    second = await outcomes(
+        server,
+        *(view_of(viewer, number) for number in (2, 4, 5, 6)),
+        *(view_of(guest(network), 1) for _ in range(2)),
+        view_of(admitted[0], 2),
+    )
+    async with valkey_in(folder):
+        await brought_back(server)
+        await archived(worker)
+        await proved(server)
+
+    assert first == ["REPEATED", "UNLOCKED", "UNLOCKED"]
+    assert second == [
+        *("REPEATED", "UNLOCKED", "UNLOCKED", "LIMIT_REACHED"),
+        *("UNLOCKED", "NETWORK_LIMIT_REACHED", "LIMIT_REACHED"),
+    ]
+    told = await totals(database)
+    assert (told.episodes, told.decided, told.imported) == (2, 10, 10)
+    assert (told.unseen, told.over_granted, told.over_admitted) == (0, 0, 0)
+
+
+async def archived(worker: Archive) -> None:
+    """Archives shard 7 to its end."""
+    done = await worker.archive_shard(SHARD)
+    assert (done.is_behind, done.stopped) == (False, None)
+
+
 async def test_a_server_that_has_not_missed_the_store_follows_the_others(
     folder: Path, new_server: NewServer
 ) -> None:
@@ -432,6 +476,8 @@ class Reader:
     """Somebody who opens page after page, of more codes than may be opened."""
 
     viewer: Viewer = field(default_factory=member)
+    first: int = 0
+    """The lowest of the codes it reads now."""
     views: int = 0
     granted: set[int] = field(default_factory=set)
     """The codes whose pages were shown."""
@@ -439,7 +485,7 @@ class Reader:
     async def read(self, servers: list[Server], stop: asyncio.Event) -> None:
         while not stop.is_set():
             self.views += 1
-            number = self.views % CODES
+            number = self.first + self.views % CODES
             answer = await decided(servers[self.views % 2], view_of(self.viewer, number))
             if answer.outcome in (Outcome.UNLOCKED, Outcome.REPEATED):
                 self.granted.add(number)
@@ -481,6 +527,8 @@ async def test_authority_goes_to_and_fro_under_load_and_every_page_too_many_is_c
                 client = await servers[0].store.of(SHARD)
                 for stream_id, fields in await client.xrange(keys_of(SHARD).log):
                     archive.events.setdefault(fields["viewer"], []).append((stream_id, fields))
+            for reader in reading:
+                reader.first = CODES
             async with hanging(valkey):
                 await until(lambda: all(server.meter.episode for server in servers))
                 views = [reader.views for reader in reading]

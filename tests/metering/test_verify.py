@@ -55,7 +55,9 @@ def kinds(report: VerifyReport) -> list[str]:
 async def test_an_empty_ledger_holds(client: Redis, plans: Plans, store: Store) -> None:
     report = await verify_live(store, plans.plan_of)
 
-    assert report == VerifyReport(events=0, viewers=0, networks=0, receipts=0, problems=())
+    assert report == VerifyReport(
+        events=0, viewers=0, networks=0, receipts=0, archived=0, problems=()
+    )
 
 
 async def test_an_honest_ledger_holds_and_everything_was_compared(
@@ -63,7 +65,9 @@ async def test_an_honest_ledger_holds_and_everything_was_compared(
 ) -> None:
     report = await verify_live(store, plans.plan_of)
 
-    assert report == VerifyReport(events=77, viewers=69, networks=65, receipts=77, problems=())
+    assert report == VerifyReport(
+        events=77, viewers=69, networks=65, receipts=77, archived=0, problems=()
+    )
     assert report.holds
 
 

@@ -190,8 +190,23 @@ async def run_codestile(urls: StoreUrls | None, *arguments: str) -> tuple[int, s
 def start_private_server() -> Start:
     """Starts a server with private stores on a data folder."""
 
-    def start(data_folder: Path) -> AbstractAsyncContextManager[Server]:
-        return started("--data", str(data_folder))
+    def start(data_folder: Path, **environment: str) -> AbstractAsyncContextManager[Server]:
+        return started("--data", str(data_folder), **environment)
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def start_server_on() -> Start:
+    """Starts a server on stores of the test's own, whose guests are outside every budget."""
+
+    def start(database_url: str, redis_url: str) -> AbstractAsyncContextManager[Server]:
+        return started(
+            DATABASE_URL=database_url,
+            REDIS_URL=redis_url,
+            CODESTILE_GUEST_SECRET="a secret of the tests, 32 characters and more",
+            CODESTILE_EXEMPT_NETWORKS="127.0.0.0/8",
+        )
 
     return start
 

@@ -22,8 +22,8 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def private_server(start_private_server: Any, data_folder: Path) -> AsyncIterator[Any]:
-    """A server with private stores."""
-    async with start_private_server(data_folder) as server:
+    """A server with private stores, which opens no page without the ledger."""
+    async with start_private_server(data_folder, CODESTILE_ON_STORE_LOSS="refuse") as server:
         yield server
 
 

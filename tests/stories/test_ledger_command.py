@@ -16,7 +16,8 @@ async def test_an_honest_ledger_is_proved(
 
     assert (code, errors) == (0, "")
     assert output == (
-        "3 events, 1 viewers, 1 networks, 3 receipts: every balance equals the fold of the log.\n"
+        "3 events (0 archived), 1 viewers, 1 networks, 3 receipts: "
+        "every balance equals the fold of the log.\n"
     )
 
 
@@ -33,5 +34,5 @@ async def test_one_edited_field_is_named_and_fails_the_command(
     assert (code, errors) == (1, "")
     assert output == (
         f"viewer used: viewer {viewer.partition(':v:')[2]}: used is 0, the log says 1 (1 in all)\n"
-        "1 events, 1 viewers, 1 networks, 1 receipts: NOT proved.\n"
+        "1 events (0 archived), 1 viewers, 1 networks, 1 receipts: NOT proved.\n"
     )

@@ -21,9 +21,12 @@ local function write_counted(held)
     'request', request, 'context', context, 'count', count .. '@' .. first)
 end
 
--- Records what waits, if it began at `latest` or before. Every change of the viewer's state comes
--- after what was decided before it: the log then still says why each view ended as it did.
+-- Records what waits, if it began at `latest` or before; all of it for `now`. Every change of the
+-- viewer's state comes after what was decided before it: the log then still says why each view
+-- ended as it did.
 local function settle(latest)
+  -- A clock that stepped back shows less than when the counting began.
+  if latest >= now then latest = math.huge end
   if redis.call('SISMEMBER', waiting, viewer_id) == 0 then return end
   local held = redis.call('HGETALL', flood)
   local is_left, ends = false, nil

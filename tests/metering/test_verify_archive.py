@@ -1,0 +1,200 @@
+"""The proof over archive and log: silent when all is well, loud about one wrong row."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import pytest
+from redis.asyncio import Redis
+
+from db.pool import Database
+from metering.archive import Archive, ArchiveRules
+from metering.chain import public_key
+from metering.forget import forget_pending
+from metering.meter import LedgerMeter
+from metering.shards import keys_of
+from metering.verify import VerifyReport, verify_live
+from schema.acts import ActOutcome
+from tests.metering.acts import adopt, block, erase, grant, reset_network, seal, set_plan, void
+from tests.metering.archives import SEED
+from tests.metering.ledgers import SHARD, Plans, guest, member, view_of
+
+MEMBER = member().model_copy(update={"id": "u" + "m" * 22})
+NETWORK = "n" * 22
+Verify = Callable[[], Awaitable[VerifyReport]]
+
+
+@pytest.fixture
+def archive(meter: LedgerMeter, database: Database) -> Archive:
+    rules = ArchiveRules(batch=7, checkpoint_events=5)
+    return Archive(database, meter.store.of, SEED, rules=rules)
+
+
+@pytest.fixture
+def verify(meter: LedgerMeter, plans: Plans, database: Database) -> Verify:
+    key = public_key(SEED)
+    return partial(verify_live, meter.store, plans.plan_of, database=database, trusted_key=key)
+
+
+async def archive_all(archive: Archive) -> int:
+    events = 0
+    for shard in range(64):
+        while (done := await archive.archive_shard(shard)).events:
+            events += done.events
+    return events
+
+
+@pytest.fixture
+async def filled(meter: LedgerMeter, archive: Archive) -> LedgerMeter:
+    """Every kind of event, all archived but the last three."""
+    visitor = guest(NETWORK)
+    await meter.view([view_of(MEMBER, 1), view_of(MEMBER, 2), view_of(visitor, 3)])
+    await meter.view([view_of(MEMBER, 1) for _ in range(30)])
+    for act in (
+        void(MEMBER, 2),
+        grant(MEMBER, 2),
+        set_plan(MEMBER.model_copy(update={"assignment": member(number=3).assignment})),
+        reset_network(NETWORK),
+    ):
+        assert (await meter.perform(act)).outcome is ActOutcome.DONE
+    sealed = await meter.perform(seal(visitor, MEMBER.id))
+    account = MEMBER.model_copy(update={"assignment": member(number=3).assignment})
+    await meter.perform(adopt(account, visitor.id, sealed.codes))
+    await meter.perform(block(member()))
+    await meter.view([view_of(member(shard=9), 1), view_of(guest(NETWORK), 1)])
+    await archive_all(archive)
+    await meter.view([view_of(account, number) for number in (3, 4, 5)])
+    return meter
+
+
+async def test_archive_and_log_together_are_proved(filled: LedgerMeter, verify: Verify) -> None:
+    report = await verify()
+
+    assert report.problems == ()
+    assert (report.events, report.archived) == (36, 33)
+
+
+async def test_a_log_trimmed_behind_the_cursor_is_proved(
+    filled: LedgerMeter, archive: Archive, verify: Verify, client: Redis
+) -> None:
+    await archive_all(archive)
+    await client.xtrim(keys_of(SHARD).log, maxlen=0, approximate=False)
+
+    report = await verify()
+
+    assert report.problems == ()
+    assert (report.events, report.archived) == (36, 36)
+
+
+async def test_what_is_archived_meanwhile_is_no_problem(
+    filled: LedgerMeter, archive: Archive, verify: Verify
+) -> None:
+    """The store still has what the archive has, too: it is counted once."""
+    first = await verify()
+    await archive_all(archive)
+
+    assert (first.events, (await verify()).events) == (36, 36)
+
+
+async def test_an_erased_viewer_leaves_a_proof_behind(
+    filled: LedgerMeter, archive: Archive, verify: Verify, database: Database
+) -> None:
+    await filled.perform(erase(MEMBER))
+    await archive_all(archive)
+    await forget_pending(database, filled.store.of)
+
+    report = await verify()
+
+    assert report.problems == ()
+    assert report.events == report.archived == 37
+
+
+ROW = "shard = 7 AND seq = 2"
+TAMPERED = {
+    "an edited public field": (
+        f"UPDATE usage_event SET used = 1 WHERE {ROW}",
+        ["chain", "decision used"],
+        "does not follow from the event before it",
+    ),
+    "an edited private field": (
+        f"UPDATE usage_event SET request = 'x' WHERE {ROW}",
+        ["commitment", "receipt"],
+        "its private fields are not those archived",
+    ),
+    "a deleted row": (
+        f"DELETE FROM usage_event WHERE {ROW}",
+        ["chain", "gap", "decision used"],
+        "does not follow from the event before it",
+    ),
+    "a forged checkpoint": (
+        "UPDATE usage_checkpoint SET chain = sha256('x') WHERE seq = 5 AND shard = 7",
+        ["checkpoint"],
+        "checkpoint 7:5: not signed by the ledger's key",
+    ),
+    "another cursor": (
+        "UPDATE usage_cursor SET chain = sha256('x') WHERE shard = 9",
+        ["cursor"],
+        "cursor of shard 9: stands at 1, the archive ends at 1",
+    ),
+    "an hour": (
+        "UPDATE usage_hour SET views = views + 1 WHERE outcome = 'R'",
+        ["rollup usage_hour"],
+        "DEMO R: holds 21 events, 31 views, the events say 21 events, 30 views",
+    ),
+    "a day of a code": (
+        "UPDATE usage_code_day SET unlocked = 9 WHERE code = 'DEMO:DM-4002'",
+        ["rollup usage_code_day"],
+        "DEMO:DM-4002: holds 1 views, 9 unlocked, 0 refused, the events say 1 views, 1 unlocked",
+    ),
+    "a month of a code": (
+        "DELETE FROM usage_code_month WHERE code = 'DEMO:DM-4002'",
+        ["rollup usage_code_month"],
+        "DEMO:DM-4002: holds  views,  unlocked,  refused, the events say 1 views, 1 unlocked",
+    ),
+    "a day": (
+        "UPDATE usage_day SET viewers = viewers + 1",
+        ["rollup usage_day"],
+        "5 viewers, the events say",
+    ),
+    "a first touch": (
+        f"UPDATE usage_first_touch SET unlocked_at = NULL WHERE viewer = '{MEMBER.id}'",
+        ["rollup usage_first_touch"],
+        f"usage_first_touch {MEMBER.id}: holds ",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+async def test_one_wrong_row_is_found_and_named(
+    filled: LedgerMeter, verify: Verify, database: Database, what: str
+) -> None:
+    statement, kinds, sentence = TAMPERED[what]
+    await database.fetch(statement)
+
+    report = await verify()
+
+    found = {problem.kind: problem.first for problem in report.problems}
+    assert set(kinds) <= set(found)
+    assert sentence in found[kinds[0]]
+
+
+async def test_another_key_has_signed_nothing(
+    filled: LedgerMeter, plans: Plans, database: Database
+) -> None:
+    key = public_key(bytes(32))
+
+    report = await verify_live(filled.store, plans.plan_of, database=database, trusted_key=key)
+
+    assert {problem.kind for problem in report.problems} == {"checkpoint"}
+
+
+async def test_a_store_that_lost_its_tail_is_found(
+    filled: LedgerMeter, archive: Archive, verify: Verify, client: Redis
+) -> None:
+    await archive_all(archive)
+    await client.flushdb()
+
+    report = await verify()
+
+    first = [problem.first for problem in report.problems if problem.kind == "head seq"]
+    assert first == ["head of m07ss: seq is missing, the log says 35"]
+    assert "viewer used" in {problem.kind for problem in report.problems}
