@@ -202,6 +202,27 @@ async def forget_fallback(database: Database, kept_seconds: float) -> None:
         await database.fetch(named[name], kept_seconds)
 
 
+async def fallback_rows_of(
+    database: Database, viewer_id: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What is kept of one viewer: its views as decided here, oldest first, and its states, by
+    episode."""
+    named = statements("fallback")
+    views = await database.fetch(named["fallback_views_of"], viewer_id)
+    states = await database.fetch(named["fallback_states_of"], viewer_id)
+    return (
+        [{**row, "entry": json.loads(row["entry"])} for row in views],
+        [{**row, "state": json.loads(row["state"])} for row in states],
+    )
+
+
+async def erase_fallback(database: Database, viewer_id: str) -> None:
+    """Delete everything about one viewer, but for what an open episode still needs."""
+    named = statements("fallback")
+    for name in ("fallback_erase_views", "fallback_erase_viewer"):
+        await database.fetch(named[name], viewer_id)
+
+
 async def fallback_totals(database: Database) -> Totals:
     """What all episodes came to."""
     row = await database.fetch_one(statements("fallback")["fallback_totals"])

@@ -19,9 +19,10 @@ from graph.api import api
 from graph.context import Context, Services
 from graph.http import Call, GraphQLView
 from graph.identity import Guests, GuestTokens, Identify
+from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
 from graph.settings import Settings
-from graph.site import StoreProblems, site
+from graph.site import Answer, StoreProblems, site
 from metering.archived import UsageArchive
 from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
 from metering.meter import LedgerMeter, Meter, open_ledger
@@ -83,7 +84,13 @@ async def build(
             ):
                 view = _view(settings, services, identify or guests)
                 problems = _problems_of(guarded, settings)
-                yield site(view, database, problems, has_graphiql=settings.graphiql)
+                yield site(
+                    view,
+                    database,
+                    problems,
+                    has_graphiql=settings.graphiql,
+                    metrics=_metrics(settings, guarded, database),
+                )
 
 
 @asynccontextmanager
@@ -173,6 +180,13 @@ def _problems_of(meter: GuardedMeter, settings: Settings) -> StoreProblems:
         return await watch.problems() if settings.on_unsafe_store == "refuse" else ()
 
     return problems
+
+
+def _metrics(settings: Settings, meter: GuardedMeter, database: Database) -> Answer | None:
+    token = settings.metrics_token
+    if token is None:
+        return None
+    return metrics_answer(Metrics(meter, database), token.get_secret_value())
 
 
 def _guests(settings: Settings, secret: bytes, plans: PlanBook, networks: NetworkNames) -> Guests:

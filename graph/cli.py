@@ -2,17 +2,16 @@
 
 import os
 import sys
-from collections.abc import Coroutine
 from importlib import metadata
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
 
+from graph.command import Data
+from graph.command import run as _run
+from graph.command import settings_of as _settings
+from graph.desk_cli import desk_app
 from schema.errors import CodestileError
-
-if TYPE_CHECKING:
-    from graph.settings import Settings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,14 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 load_app = typer.Typer(no_args_is_help=True, help="Load official files into the catalogue.")
-ledger_app = typer.Typer(no_args_is_help=True, help="Prove the usage ledger.")
+ledger_app = typer.Typer(no_args_is_help=True, help="Prove, correct and export the usage ledger.")
 app.add_typer(load_app, name="load")
+ledger_app.add_typer(desk_app)
 app.add_typer(ledger_app, name="ledger")
-
-Data = Annotated[
-    Path | None, typer.Option(help="Folder of the private stores, instead of CODESTILE_DATA.")
-]
-Answer = TypeVar("Answer")
 
 
 @app.callback()
@@ -86,7 +81,7 @@ def worker(
         typer.Option(
             "--keep-months",
             min=1,
-            help="Whole months of events that stay in `usage_event`; by default all.",
+            help="Whole months of events that stay, instead of CODESTILE_MONTHS_KEPT.",
         ),
     ] = None,
 ) -> None:
@@ -160,20 +155,3 @@ def sdl() -> None:
     from graph.sdl import printed
 
     print(printed(), end="")
-
-
-def _settings(**options: object) -> "Settings":
-    """The settings of this process, options of the command first; sets up the log."""
-    from graph.log import configure
-    from graph.settings import read_settings
-
-    given = {name: value for name, value in options.items() if value is not None}
-    settings = read_settings(**given)
-    configure(as_json=settings.log_format == "json")
-    return settings
-
-
-def _run(work: Coroutine[Any, Any, Answer]) -> Answer:
-    import uvloop
-
-    return uvloop.run(work)

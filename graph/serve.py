@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import replace
 
 import structlog
 import uvicorn
@@ -61,18 +62,19 @@ async def serve(settings: Settings) -> None:
             await _load_once(urls.database_url)
             async with (
                 build(settings, urls, secret) as app,
-                _archive_beside(urls, embedded, secret),
+                _archive_beside(urls, embedded, secret, settings.months_kept),
             ):
                 await _answer(app, listener, welcome(address, settings))
 
 
 def _archive_beside(
-    urls: StoreUrls, embedded: EmbeddedStores | None, secret: bytes
+    urls: StoreUrls, embedded: EmbeddedStores | None, secret: bytes, months_kept: int | None
 ) -> AbstractAsyncContextManager[None]:
     """On private stores there may be no worker, so the server archives too."""
     if embedded is None:
         return contextlib.nullcontext()
-    return archiving(lambda: urls, lambda: checkpoint_seed(secret), BESIDE_PAGES)
+    rules = replace(BESIDE_PAGES, months_kept=months_kept)
+    return archiving(lambda: urls, lambda: checkpoint_seed(secret), rules)
 
 
 async def _load_once(database_url: str) -> None:

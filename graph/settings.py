@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     """Whether the schema may be asked for through GraphQL."""
     graphiql: bool = True
     """Whether /graphiql is served."""
+    metrics_token: SecretStr | None = None
+    """At least 32 characters that whoever reads /metrics must bear; unset: there is no such
+    address."""
+    months_kept: int | None = Field(None, ge=1, le=1_200)
+    """Whole months of events that stay in `usage_event`, the current one not counted; unset:
+    all."""
     log_format: Literal["console", "json"] = "console"
     """Form of the log on standard error."""
     database_pool_size: int = Field(10, ge=1, le=200)
@@ -129,6 +135,8 @@ class Settings(BaseSettings):
             raise ValueError("set both DATABASE_URL and REDIS_URL, or neither")
         if self.guest_secret and len(self.guest_secret.get_secret_value()) < 32:
             raise ValueError("CODESTILE_GUEST_SECRET needs at least 32 characters")
+        if self.metrics_token and len(self.metrics_token.get_secret_value()) < 32:
+            raise ValueError("CODESTILE_METRICS_TOKEN needs at least 32 characters")
         return self
 
     @field_validator("public_url")

@@ -22,6 +22,7 @@ from schema.errors import StoreUnavailable
 
 StoreProblems = Callable[[], Awaitable[Sequence[str]]]
 """Says what makes the ledger's store unfit now; raises StoreUnavailable when it is away."""
+Answer = Callable[[Request], Awaitable[Response]]
 
 _WEB = Path(str(files("graph") / "web"))
 _CONFINED = {
@@ -37,9 +38,14 @@ _CONFINED = {
 
 
 def site(
-    graphql: ASGIApp, database: Database, store_problems: StoreProblems, *, has_graphiql: bool
+    graphql: ASGIApp,
+    database: Database,
+    store_problems: StoreProblems,
+    *,
+    has_graphiql: bool,
+    metrics: Answer | None = None,
 ) -> Starlette:
-    """The application that answers every address."""
+    """The application that answers every address; `metrics` None: none are told."""
 
     async def ready(_: Request) -> Response:
         return await _readiness(database, store_problems)
@@ -50,6 +56,8 @@ def site(
         Route("/readyz", ready),
         Route("/schema.graphql", _schema),
     ]
+    if metrics is not None:
+        routes.append(Route("/metrics", metrics))
     if has_graphiql:
         routes += [
             Route("/", _to_graphiql),

@@ -26,7 +26,7 @@ async def work(settings: Settings, *, every_seconds: float, months_kept: int | N
     """Archive, and prove the ledger at once and then every `every_seconds`, until told to stop.
 
     What differs, and what stops the archive, is logged as an error, once each time; a store that
-    is away is waited for. `months_kept` as in ArchiveRules.
+    is away is waited for. `months_kept` as in ArchiveRules, before that of the settings.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -37,7 +37,7 @@ async def work(settings: Settings, *, every_seconds: float, months_kept: int | N
         guest_secret(settings)  # refused now rather than when there is something to sign
     alive = asyncio.create_task(_stay_alive(settings.data / ALIVE))
     try:
-        rules = ArchiveRules(months_kept=months_kept)
+        rules = ArchiveRules(months_kept=months_kept or settings.months_kept)
         stores, seed = partial(stores_there, settings), partial(_seed, settings)
         async with archiving(stores, seed, rules):
             while not stop.is_set():

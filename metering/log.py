@@ -180,6 +180,18 @@ def _event(shard: int, stream_id: str, kind: str, fields: Mapping[str, str]) -> 
     return read
 
 
+def read_values(fields: Mapping[str, str]) -> dict[str, Any]:
+    """What the fields of an entry say, by attribute of its event; of an erased viewer's entry,
+    what is left. Raises KeyError, ValueError."""
+    kind = fields["type"]
+    readers = _READ_RESET if kind == "reset" else _READ
+    values: dict[str, Any] = {}
+    for name in TYPES[kind][1]:
+        if name in fields:
+            values.update(readers[name](fields[name]))
+    return values
+
+
 def _check_view(view: ViewEvent) -> None:
     if view.viewer_id[:1] != ("g" if view.viewer_kind is ViewerKind.GUEST else "u"):
         raise ValueError(f"viewer {view.viewer_id} is no {view.viewer_kind}")

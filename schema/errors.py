@@ -2,6 +2,7 @@
 
 CodestileError
 ├── SettingRefused       a setting is missing, unknown or out of bounds
+├── OptionRefused        a command was given what it cannot take
 ├── StoreUnavailable     PostgreSQL or Valkey did not answer in time
 │   └── MeterOverloaded  more calls of the ledger wait in this process than can be answered in time
 ├── UnsafeStore          a store runs with options that could lose or invent an event
@@ -21,6 +22,10 @@ class CodestileError(Exception):
 
 class SettingRefused(CodestileError):
     """A setting is missing, unknown or out of bounds."""
+
+
+class OptionRefused(CodestileError):
+    """A command was given what it cannot take; nothing was done."""
 
 
 class StoreUnavailable(CodestileError):

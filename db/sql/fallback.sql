@@ -220,3 +220,30 @@ WHERE split_part(network, '/', 1) = $1 AND network IS NOT NULL AND outcome = 'U'
 SELECT shard, seq, head_seq
 FROM usage_cursor
 ORDER BY shard;
+
+-- name: fallback_views_of
+-- What is kept of a viewer's page views that were decided here, oldest first.
+-- $1 viewer
+SELECT episode, id, request_id, shard, at_ms, entry, answer, imported_at
+FROM fallback_view
+WHERE viewer = $1
+ORDER BY episode, id;
+
+-- name: fallback_states_of
+-- What is kept of a viewer itself, by episode.
+-- $1 viewer
+SELECT episode, state FROM fallback_viewer WHERE viewer = $1 ORDER BY episode;
+
+-- name: fallback_erase_views
+-- Deletes the views of a viewer that are in the ledger; returns nothing.
+-- $1 viewer
+DELETE FROM fallback_view
+WHERE viewer = $1
+    AND episode IN (SELECT id FROM fallback_episode WHERE closed_at IS NOT NULL);
+
+-- name: fallback_erase_viewer
+-- Deletes what closed episodes knew of a viewer; returns nothing.
+-- $1 viewer
+DELETE FROM fallback_viewer
+WHERE viewer = $1
+    AND episode IN (SELECT id FROM fallback_episode WHERE closed_at IS NOT NULL);

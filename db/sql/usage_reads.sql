@@ -1,0 +1,40 @@
+-- name: exported_events
+-- The archived events of a shard that were recorded in a time, behind a seq, in their order. Months
+-- outside that time are not looked at.
+-- $1 shard; $2 seq; $3 the first instant, $4 the first instant after; $5 how many at most
+SELECT
+    recorded_at, seq, epoch, shard, type, viewer, other, request, private, kind, plan, assignment,
+    view_window, code, outcome, used, allowed, network, context, views, counted_from, details,
+    is_erased
+FROM usage_event
+WHERE shard = $1 AND seq > $2 AND recorded_at >= $3 AND recorded_at < $4
+ORDER BY seq
+LIMIT $5;
+
+-- name: events_about
+-- The archived events of a viewer, and those of others that name it, detached months
+-- included, oldest first.
+-- $1 viewer
+SELECT
+    recorded_at, seq, epoch, shard, type, viewer, other, request, private, kind, plan, assignment,
+    view_window, code, outcome, used, allowed, network, context, views, counted_from, details,
+    is_erased
+FROM usage_events_about($1)
+ORDER BY recorded_at, shard, seq;
+
+-- name: shard_of_viewer
+-- The shard that holds the archived events of a viewer: one row, or none when there are no events.
+-- $1 viewer
+SELECT shard FROM usage_event WHERE viewer = $1 ORDER BY recorded_at LIMIT 1;
+
+-- name: first_touch
+-- What a viewer did for the first time, and when: one row, or none.
+-- $1 viewer
+SELECT first_at, viewed_at, unlocked_at, refused_at, moved_at, adopted_at
+FROM usage_first_touch
+WHERE viewer = $1;
+
+-- name: days_of_viewer
+-- The days, in UTC, on which a viewer viewed pages, oldest first.
+-- $1 viewer
+SELECT day FROM usage_day_viewer WHERE viewer = $1 ORDER BY day;

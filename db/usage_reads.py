@@ -1,0 +1,44 @@
+"""The archive as people read it: events of a time, and everything about one viewer."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from db.pool import Database
+from db.queries import statements
+
+_SQL = statements("usage_reads")
+
+
+async def exported_events(
+    database: Database, shard: int, after_seq: int, span: tuple[datetime, datetime], count: int
+) -> list[Mapping[str, Any]]:
+    """Archived events of a shard behind a seq, by column, in their order; `count` at most.
+
+    `span`: recorded at the first instant or later, and before the second.
+    """
+    rows = await database.fetch(_SQL["exported_events"], shard, after_seq, *span, count)
+    return [dict(row) for row in rows]
+
+
+async def events_about(database: Database, viewer: str) -> list[Mapping[str, Any]]:
+    """Archived events of a viewer and those of others that name it, by column, oldest first;
+    detached months included."""
+    return [dict(row) for row in await database.fetch(_SQL["events_about"], viewer)]
+
+
+async def archived_shard_of(database: Database, viewer: str) -> int | None:
+    """The shard whose archived events are the viewer's; None when there are none."""
+    row = await database.fetch_one(_SQL["shard_of_viewer"], viewer)
+    return None if row is None else int(row["shard"])
+
+
+async def first_touch(database: Database, viewer: str) -> dict[str, datetime] | None:
+    """When the viewer did what for the first time; what it never did is missing, None: nothing."""
+    row = await database.fetch_one(_SQL["first_touch"], viewer)
+    return None if row is None else {name: at for name, at in row.items() if at is not None}
+
+
+async def days_of_viewer(database: Database, viewer: str) -> list[date]:
+    """The days, in UTC, on which the viewer viewed pages, oldest first."""
+    return [row["day"] for row in await database.fetch(_SQL["days_of_viewer"], viewer)]
