@@ -16,7 +16,7 @@ from db.pool import Database
 from db.queries import statements
 
 _SQL = statements("usage")
-_ROLLUPS = ("add_hours", "add_code_days", "add_code_months", "add_days", "add_first_touches")
+_ROLLUPS = ("add_hours", "add_codes", "add_days", "add_first_touches")
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """What a transaction that met another raises; it left nothing and may be tried again."""
 

@@ -1,5 +1,6 @@
 """Archiving again and again: every shard in turn, and what has to be done between."""
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,7 @@ from redis.asyncio import Redis
 
 from db.pool import Database
 from db.usage import Cursor, cursors, detach_before, first_of_month, make_partitions
-from metering.archive import DEFAULT_RULES, Archive, ArchiveRules, ClientOf
+from metering.archive import DEFAULT_RULES, Archive, Archived, ArchiveRules, ClientOf
 from metering.forget import forget_pending
 from metering.meter import system_clock_ms
 from metering.shards import keys_of
@@ -45,10 +46,14 @@ class Round:
 
 @asynccontextmanager
 async def open_rounds(
-    database: Database, redis_url: str, seed: bytes, rules: ArchiveRules, timeout_seconds: float
+    database: Database,
+    redis_url: str,
+    seed: bytes,
+    rules: ArchiveRules,
+    timeout_seconds: float,
 ) -> AsyncIterator["Rounds"]:
     """Rounds on the store of a URL, closed at the end."""
-    async with open_store(redis_url, connections=2, timeout_seconds=timeout_seconds) as client:
+    async with open_store(redis_url, timeout_seconds=timeout_seconds) as client:
 
         async def client_of(_shard: int) -> Redis:
             return client
@@ -69,7 +74,7 @@ class Rounds:
         clock_ms: Callable[[], int] = system_clock_ms,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """As Archive. `database` needs two connections at once."""
+        """As Archive. `database` needs a connection more than `rules.shards_at_once`."""
         self._database = database
         self._client_of = client_of
         self._rules = rules
@@ -78,24 +83,41 @@ class Rounds:
         self._monotonic = monotonic
         self._housekept_at: float | None = None
         self._retry_at: dict[int, float] = {}
+        self._untold: list[Change] = []
         self.events = 0
         """Events that this process archived since it started."""
 
     async def round(self) -> Round:
         """One batch of every shard that has anything new. Raises StoreUnavailable."""
         await self._keep_house()
-        events, is_behind, changes = 0, False, []
-        for cursor in await self._waiting():
-            done = await self._archive.archive_shard(cursor.shard)
-            events += done.events
-            is_behind |= done.is_behind
-            if done.is_news:
-                changes.append(Change(cursor.shard, done.stopped))
-            if done.stopped is not None:
-                self._retry_at[cursor.shard] = self._monotonic() + RETRY_SECONDS
+        # While PostgreSQL takes in one shard, the next is read and chained.
+        turns = asyncio.Semaphore(self._rules.shards_at_once)
+        shards = [cursor.shard for cursor in await self._waiting()]
+        done = await asyncio.gather(
+            *(self._one(shard, turns) for shard in shards), return_exceptions=True
+        )
+        failed = [each for each in done if isinstance(each, BaseException)]
+        if failed:
+            raise failed[0]
         await forget_pending(self._database, self._client_of)
-        self.events += events
-        return Round(events, is_behind, tuple(changes))
+        archived = [each for each in done if isinstance(each, Archived)]
+        changes, self._untold = tuple(self._untold), []
+        return Round(
+            sum(each.events for each in archived),
+            any(each.is_behind for each in archived),
+            tuple(sorted(changes)),
+        )
+
+    async def _one(self, shard: int, turns: asyncio.Semaphore) -> Archived:
+        async with turns:
+            done = await self._archive.archive_shard(shard)
+        self.events += done.events
+        if done.is_news:
+            # Kept until it is told: another shard of the round may fail.
+            self._untold.append(Change(shard, done.stopped))
+        if done.stopped is not None:
+            self._retry_at[shard] = self._monotonic() + RETRY_SECONDS
+        return done
 
     async def _waiting(self) -> list[Cursor]:
         """The shards that are to be looked at, by their heads."""
