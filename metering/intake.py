@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from db.usage import Cursor
@@ -42,8 +43,8 @@ class Intake:
     readings: Readings = field(default_factory=lambda: Readings([], [], []))
     ids: list[str] = field(default_factory=list)
     """Their stream ids."""
-    erased: set[str] = field(default_factory=set)
-    """Viewers erased by an event; none is named by a later event of this intake."""
+    erased: dict[str, datetime] = field(default_factory=dict)
+    """Viewers erased by an event, and when; none is named by a later event of this intake."""
     epoch: int = 1
     recorded_ms: int = 0
     seq: int = 0
@@ -96,13 +97,13 @@ def _take_entries(cursor: Cursor, entries: Entries) -> Intake:
         except UnreadableEvent as wrong:
             raise type(wrong)(f"{stream_id} cannot be read: {wrong}") from wrong
         row = taken.rows[-1]
-        if taken.erased and not taken.erased.isdisjoint((row[_VIEWER], row[_OTHER])):
+        if row[_VIEWER] in taken.erased or row[_OTHER] in taken.erased:
             _drop_last(taken.readings)
             break
         if seq != taken.seq + 1 or row[_EPOCH] != taken.epoch:
             _demand_new_epoch(taken, stream_id, seq, row, flat)
         if row[_TYPE] == "erase":
-            taken.erased.add(row[_VIEWER])
+            taken.erased[row[_VIEWER]] = at
         taken.ids.append(stream_id)
         taken.epoch, taken.recorded_ms, taken.seq = row[_EPOCH], ms, seq
     return taken

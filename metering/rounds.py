@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import NamedTuple
 
 from redis.asyncio import Redis
 
 from db.pool import Database
-from db.usage import Cursor, cursors, detach_before, first_of_month, make_partitions
+from db.usage import Cursor, cursors, detach_before, drop_erased, first_of_month, make_partitions
 from metering.archive import DEFAULT_RULES, Archive, Archived, ArchiveRules, ClientOf
 from metering.forget import forget_pending
 from metering.meter import system_clock_ms
@@ -21,6 +22,8 @@ from schema.instants import instant
 
 MONTHS_AHEAD = 2
 HOUSEKEEPING_SECONDS = 600.0
+ERASED_KNOWN = timedelta(days=7)
+"""How long an event that names an erased viewer may come after the erasure."""
 RETRY_SECONDS = 10.0
 """How long a stopped shard is left alone before it is looked at again."""
 
@@ -156,6 +159,7 @@ class Rounds:
         if self._rules.months_kept is not None:
             oldest = first_of_month(today, -self._rules.months_kept)
             await detach_before(self._database, oldest)
+        await drop_erased(self._database, today - ERASED_KNOWN)
         for cursor in await cursors(self._database):
             await self._archive.trim(cursor)
         self._housekept_at = now

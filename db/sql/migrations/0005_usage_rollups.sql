@@ -95,7 +95,7 @@ CREATE TABLE usage_funnel (
 -- Forgets a viewer in every table, detached partitions included: nothing that names them is left,
 -- and every count stays. Their own rows lose what is private; rows of others that name them lose
 -- the name. Their entries are noted in usage_forgotten, to be taken out of the logs.
-CREATE FUNCTION usage_forget(forgotten text) RETURNS void
+CREATE FUNCTION usage_forget(forgotten text, forgotten_at timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     part text;
@@ -121,6 +121,9 @@ BEGIN
              WHERE viewer = $1', part
         ) USING forgotten;
     END LOOP;
+    INSERT INTO usage_erased AS u (digest, erased_at)
+    VALUES (sha256(convert_to(forgotten, 'UTF8')), forgotten_at)
+    ON CONFLICT (digest) DO UPDATE SET erased_at = GREATEST(u.erased_at, excluded.erased_at);
     DELETE FROM viewer_salt WHERE viewer = forgotten;
     WITH gone AS (
         DELETE FROM usage_day_viewer WHERE viewer = forgotten RETURNING day
