@@ -16,7 +16,7 @@ from db.pool import Database
 from db.queries import statements
 
 _SQL = statements("usage")
-_ROLLUPS = ("add_hours", "add_code_days", "add_code_months", "add_days", "add_first_touches")
+_ROLLUPS = ("add_hours", "add_codes", "add_days", "add_first_touches")
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """What a transaction that met another raises; it left nothing and may be tried again."""
 
@@ -69,8 +69,8 @@ class Batch:
     """One tuple an event, in the order of `columns`; the first is recorded_at."""
     after_seq: int
     """The last event before the first row."""
-    erased: Collection[str]
-    """Viewers that an event of the batch erases; no later event of it names one."""
+    erased: Mapping[str, datetime]
+    """Viewers that an event of the batch erases, and when; no later event of it names one."""
     checkpoints: Sequence[CheckpointRow]
     cursor: Cursor
     """Where the shard stands after the batch."""
@@ -118,7 +118,8 @@ class HeldShard:
             )
             await self._add_to_rollups(batch)
         if batch.erased:
-            await self._connection.execute(_SQL["forget"], list(batch.erased))
+            erased = list(batch.erased), list(batch.erased.values())
+            await self._connection.execute(_SQL["forget"], *erased)
         await self._add_checkpoints(batch.checkpoints)
         now = batch.cursor
         await self._connection.execute(
@@ -133,6 +134,10 @@ class HeldShard:
         span = (batch.cursor.shard, batch.after_seq, batch.cursor.seq, last[0], first[0])
         for name in _ROLLUPS:
             await self._connection.execute(_SQL[name], *span)
+        other = batch.columns.index("other")
+        if any(row[other] is not None for row in batch.rows):
+            # After the lock: a viewer is erased before it or after it, never beside.
+            await self._connection.execute(_SQL["forget_names"], *span)
 
     async def _add_checkpoints(self, checkpoints: Sequence[CheckpointRow]) -> None:
         if checkpoints:
@@ -239,6 +244,11 @@ async def set_forgotten(
 async def finish_forgotten(database: Database, entries: Sequence[Forgotten]) -> None:
     """Drop entries that neither a log nor a file holds any more."""
     await database.fetch(_SQL["finish_forgotten"], *_places(entries))
+
+
+async def drop_erased(database: Database, before: datetime) -> None:
+    """Forget who was erased before an instant: nothing older is archived any more."""
+    await database.fetch(_SQL["drop_erased"], before)
 
 
 def _places(entries: Sequence[Forgotten]) -> tuple[list[int], list[str]]:

@@ -19,7 +19,7 @@ _log = structlog.get_logger(__name__)
 IDLE_SECONDS = 1.0
 PATIENCE_SECONDS = 30.0
 """A batch reads and writes far more at a time than a page view, and nobody waits for it."""
-BESIDE_PAGES = ArchiveRules(batch=250)
+BESIDE_PAGES = ArchiveRules(batch=250, shards_at_once=1)
 """In a server: the loop does nothing else while a batch is chained, some milliseconds here."""
 
 
@@ -53,9 +53,10 @@ async def keep_archiving(
 
 @asynccontextmanager
 async def _rounds(urls: StoreUrls, seed: bytes, rules: ArchiveRules) -> AsyncIterator[Rounds]:
+    size = rules.shards_at_once + 1
     async with (
         open_database(
-            urls.database_url, size=2, statement_timeout_seconds=PATIENCE_SECONDS
+            urls.database_url, size=size, statement_timeout_seconds=PATIENCE_SECONDS
         ) as database,
         open_rounds(database, urls.redis_url, seed, rules, PATIENCE_SECONDS) as rounds,
     ):

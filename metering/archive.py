@@ -39,6 +39,8 @@ class ArchiveRules:
 
     batch: int = 10_000
     """Most events of one transaction."""
+    shards_at_once: int = 2
+    """How many shards one process works on at a time."""
     kept_ms: int = 48 * 3_600_000
     """How long an archived event stays in the log."""
     checkpoint_events: int = 10_000
@@ -205,7 +207,10 @@ async def read_log(client: Redis, cursor: Cursor, count: int) -> LogPart:
         with store_errors():
             async with client.pipeline(transaction=False) as pipeline:
                 pipeline.hgetall(keys.head)
-                pipeline.xrange(keys.log, min=f"({cursor.stream_id}", count=count)
+                # Named in bytes, the reply is left as it comes: making it mappings costs as much
+                # time as all that is done with it here.
+                after = f"({cursor.stream_id}"
+                pipeline.execute_command(b"XRANGE", keys.log, after, "+", "COUNT", count)
                 replies: list[Any] = await pipeline.execute()
     except UnicodeDecodeError as wrong:
         raise ArchiveStopped(cursor.shard, f"an entry is no text: {wrong}", 0) from wrong

@@ -5,13 +5,13 @@ holds must prove the same as what the log held.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
-from metering.chain import PRIVATE_FIELDS
+from metering.chain import PRIVATE_FIELDS, canonical, split
 from metering.log import TYPES, LaterEvent, UnreadableEvent
 from schema.instants import instant, milliseconds
 
@@ -43,7 +43,6 @@ _PATTERNS = {
 }
 _EPOCH = re.compile(r"[1-9]\d{0,8}")
 _COUNT = re.compile(r"([1-9]\d{0,8})@([1-9]\d{0,14})")
-_STREAM_ID = re.compile(r"(\d{1,14})-([1-9]\d{0,17})")
 _VIEW_NAMES = ("type", "epoch", *FIELDS["view"][:-1])
 _VIEW = re.compile(
     "\n".join([r"view", r"[1-9]\d{0,8}", *(_PATTERNS[name] for name in FIELDS["view"][:-1])]),
@@ -55,28 +54,59 @@ _COLUMN_OF = {"window": "view_window", "limit": "allowed"}
 
 def read_id(stream_id: str) -> tuple[int, int]:
     """The milliseconds and the seq of a stream id; raises UnreadableEvent."""
-    found = _STREAM_ID.fullmatch(stream_id)
-    if found is None:
+    ms, _, seq = stream_id.partition("-")
+    if seq in ("", "0") or len(stream_id) > 33:
         raise UnreadableEvent(f"{stream_id} is no id of an event")
-    return int(found[1]), int(found[2])
+    return int(ms), int(seq)
 
 
-def row_of(shard: int, at: datetime, seq: int, fields: Mapping[str, str]) -> Row:
-    """The row of an entry, without its last two columns, which the chain gives.
+class Readings(NamedTuple):
+    """What the archive needs of some entries, one of each for every entry."""
+
+    rows: list[Row]
+    """Without their last two columns, which the chain gives."""
+    publics: list[bytes]
+    """The public fields in the canonical form of the chain."""
+    privates: list[bytes]
+    """The private fields likewise."""
+
+
+def read_into(readings: Readings, shard: int, at: datetime, seq: int, flat: Sequence[str]) -> None:
+    """Append an entry, given as names and values in turn.
 
     Raises UnreadableEvent, LaterEvent for an unknown type.
     """
-    names, values = tuple(fields), tuple(fields.values())
-    if names == _VIEW_NAMES and _VIEW.fullmatch("\n".join(values)):
-        # Nearly every entry: what the pattern lets through needs no further look.
-        _, epoch, viewer, kind, plan, assignment, window, code, outcome, *rest = values
-        used, limit, network, request, context = rest
-        return (
+    values = flat[1::2]
+    if tuple(flat[::2]) == _VIEW_NAMES and _VIEW.fullmatch("\n".join(values)):
+        _read_view(readings, shard, at, seq, values)
+        return
+    fields = dict(zip(flat[::2], values, strict=True))
+    readings.rows.append(_row_of_any(shard, at, seq, fields))
+    public, private = split(fields)
+    readings.publics.append(canonical(public))
+    readings.privates.append(canonical(private))
+
+
+def _read_view(
+    readings: Readings, shard: int, at: datetime, seq: int, values: Sequence[str]
+) -> None:
+    """Nearly every entry: what the pattern let through needs no further look, and no escapes."""
+    _, epoch, viewer, kind, plan, assignment, window, code, outcome, *rest = values
+    used, limit, network, request, context = rest
+    readings.rows.append(
+        (
             *(at, seq, int(epoch), shard, "view", viewer, None, request, None),
             *(kind, plan, int(assignment), window, code, outcome, int(used)),
             *(int(limit) if limit else None, network or None, context, 1, None, None),
         )
-    return _row_of_any(shard, at, seq, fields)
+    )
+    public = (
+        f'{{"assignment":"{assignment}","code":"{code}","context":"{context}","epoch":"{epoch}",'
+        f'"kind":"{kind}","limit":"{limit}","network":"{network}","outcome":"{outcome}",'
+        f'"plan":"{plan}","type":"view","used":"{used}","window":"{window}"}}'
+    )
+    readings.publics.append(public.encode())
+    readings.privates.append(f'{{"request":"{request}","viewer":"{viewer}"}}'.encode())
 
 
 def _row_of_any(shard: int, at: datetime, seq: int, fields: Mapping[str, str]) -> Row:

@@ -2,18 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
 from db.usage import Cursor
-from metering.chain import NO_SALT, canonical, commitment, link, split
-from metering.entries import Row, read_id, row_of
+from metering.chain import NO_SALT, commitment, link
+from metering.entries import Readings, Row, read_id, read_into
 from metering.log import FORMAT, UnreadableEvent
 from schema.instants import instant
 
-Entries = Sequence[tuple[str, Mapping[str, str]]]
-"""Stream ids and fields, oldest first."""
-_VIEWER, _OTHER = 5, 6
-"""Where a Row has the viewers that it names."""
+Entries = Sequence[tuple[str, Sequence[str]]]
+"""Stream ids, and names and values of fields in turn; oldest first."""
+_EPOCH, _TYPE, _VIEWER, _OTHER = 2, 4, 5, 6
+"""Where a Row has what is looked at here."""
 
 
 class ArchiveStopped(Exception):
@@ -37,15 +38,21 @@ class LogPart(NamedTuple):
 
 @dataclass(slots=True)
 class Intake:
-    """Entries that may be archived, as rows without their last two columns."""
+    """Entries that may be archived together."""
 
-    rows: list[Row] = field(default_factory=list)
-    entries: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
-    erased: set[str] = field(default_factory=set)
-    """Viewers erased by an event; none is named by a later event of this intake."""
+    readings: Readings = field(default_factory=lambda: Readings([], [], []))
+    ids: list[str] = field(default_factory=list)
+    """Their stream ids."""
+    erased: dict[str, datetime] = field(default_factory=dict)
+    """Viewers erased by an event, and when; none is named by a later event of this intake."""
     epoch: int = 1
     recorded_ms: int = 0
     seq: int = 0
+
+    @property
+    def rows(self) -> list[Row]:
+        """As Readings.rows."""
+        return self.readings.rows
 
     @property
     def viewers(self) -> set[str]:
@@ -81,39 +88,48 @@ def _demand_head(cursor: Cursor, head: Mapping[str, str], head_seq: int) -> None
 def _take_entries(cursor: Cursor, entries: Entries) -> Intake:
     taken = Intake(epoch=cursor.epoch, recorded_ms=cursor.recorded_ms, seq=cursor.seq)
     at_ms, at = -1, instant(0)
-    for stream_id, fields in entries:
+    for stream_id, flat in entries:
         ms, seq = read_id(stream_id)
         if ms != at_ms:
             at_ms, at = ms, instant(ms)
         try:
-            row = row_of(cursor.shard, at, seq, fields)
+            read_into(taken.readings, cursor.shard, at, seq, flat)
         except UnreadableEvent as wrong:
             raise type(wrong)(f"{stream_id} cannot be read: {wrong}") from wrong
-        if taken.erased and not taken.erased.isdisjoint((row[_VIEWER], row[_OTHER])):
+        row = taken.rows[-1]
+        if row[_VIEWER] in taken.erased or row[_OTHER] in taken.erased:
+            _drop_last(taken.readings)
             break
-        if seq != taken.seq + 1 or row[2] != taken.epoch:
-            _demand_new_epoch(taken, stream_id, fields)
-        if fields["type"] == "erase":
-            taken.erased.add(row[_VIEWER])
-        taken.rows.append(row)
-        taken.entries.append((stream_id, fields))
-        taken.epoch, taken.recorded_ms, taken.seq = row[2], ms, seq
+        if seq != taken.seq + 1 or row[_EPOCH] != taken.epoch:
+            _demand_new_epoch(taken, stream_id, seq, row, flat)
+        if row[_TYPE] == "erase":
+            taken.erased[row[_VIEWER]] = at
+        taken.ids.append(stream_id)
+        taken.epoch, taken.recorded_ms, taken.seq = row[_EPOCH], ms, seq
     return taken
 
 
-def _demand_new_epoch(taken: Intake, stream_id: str, fields: Mapping[str, str]) -> None:
+def _drop_last(readings: Readings) -> None:
+    for column in readings:
+        column.pop()
+
+
+def _demand_new_epoch(
+    taken: Intake, stream_id: str, seq: int, row: Row, flat: Sequence[str]
+) -> None:
     """Only the event that opens an epoch may leave numbers out, and none that are proven."""
-    epoch, seq = int(fields["epoch"]), int(stream_id.split("-")[1])
-    if fields["type"] != "epoch":
+    epoch = row[_EPOCH]
+    if row[_TYPE] != "epoch":
         if seq != taken.seq + 1:
             raise UnreadableEvent(f"gap: {stream_id} comes after number {taken.seq}")
         raise UnreadableEvent(f"epoch: no event opened epoch {epoch} of {stream_id}")
     if seq <= taken.seq or epoch <= taken.epoch:
         raise UnreadableEvent(f"rewind: {stream_id} of epoch {epoch} comes after {taken.seq}")
-    if not fields["proven"].isdecimal() or int(fields["proven"]) > taken.seq:
+    proven = flat[-1]
+    if not proven.isdecimal() or int(proven) > taken.seq:
         raise UnreadableEvent(
-            f"gap: {stream_id} says that events up to {fields['proven']} are there, the last "
-            f"before it is {taken.seq}"
+            f"gap: {stream_id} says that events up to {proven} are there, the last before it is "
+            f"{taken.seq}"
         )
 
 
@@ -122,11 +138,10 @@ def sealed(
 ) -> tuple[list[Row], list[bytes]]:
     """The whole rows of an intake, commitment and link included, and the links alone."""
     rows, links = [], []
-    for row, (stream_id, fields) in zip(intake.rows, intake.entries, strict=True):
-        public, private = split(fields)
-        salt = NO_SALT if row[_VIEWER] is None else salts[row[_VIEWER]]
-        committed = commitment(salt, canonical(private))
-        chain = link(chain, f"{shard}:{row[2]}:{stream_id}", canonical(public), committed)
+    for row, public, private, stream_id in zip(*intake.readings, intake.ids, strict=True):
+        viewer = row[_VIEWER]
+        committed = commitment(NO_SALT if viewer is None else salts[viewer], private)
+        chain = link(chain, f"{shard}:{row[_EPOCH]}:{stream_id}", public, committed)
         rows.append((*row, committed, chain))
         links.append(chain)
     return rows, links

@@ -1,18 +1,20 @@
 """Archiving again and again: every shard in turn, and what has to be done between."""
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
 from redis.asyncio import Redis
 
 from db.pool import Database
-from db.usage import Cursor, cursors, detach_before, first_of_month, make_partitions
-from metering.archive import DEFAULT_RULES, Archive, ArchiveRules, ClientOf
+from db.usage import Cursor, cursors, detach_before, drop_erased, first_of_month, make_partitions
+from metering.archive import DEFAULT_RULES, Archive, Archived, ArchiveRules, ClientOf
 from metering.forget import forget_pending
 from metering.meter import system_clock_ms
 from metering.settling import settle_all
@@ -24,6 +26,8 @@ MONTHS_AHEAD = 2
 HOUSEKEEPING_SECONDS = 600.0
 SETTLE_SECONDS = 20.0
 """How often floods whose minute is over are looked for."""
+ERASED_KNOWN = timedelta(days=7)
+"""How long an event that names an erased viewer may come after the erasure."""
 RETRY_SECONDS = 10.0
 """How long a stopped shard is left alone before it is looked at again."""
 
@@ -49,10 +53,14 @@ class Round:
 
 @asynccontextmanager
 async def open_rounds(
-    database: Database, redis_url: str, seed: bytes, rules: ArchiveRules, timeout_seconds: float
+    database: Database,
+    redis_url: str,
+    seed: bytes,
+    rules: ArchiveRules,
+    timeout_seconds: float,
 ) -> AsyncIterator["Rounds"]:
     """Rounds on the store of a URL, closed at the end."""
-    async with open_store(redis_url, connections=2, timeout_seconds=timeout_seconds) as store:
+    async with open_store(redis_url, timeout_seconds=timeout_seconds) as store:
         yield Rounds(database, store.of, seed, rules=rules, settle=partial(settle_all, store))
 
 
@@ -70,8 +78,8 @@ class Rounds:
         monotonic: Callable[[], float] = time.monotonic,
         settle: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
-        """As Archive. `database` needs two connections at once. `settle` records what was counted
-        and waits; None: somebody else does."""
+        """As Archive. `database` needs a connection more than `rules.shards_at_once`. `settle`
+        records what was counted and waits; None: somebody else does."""
         self._database = database
         self._client_of = client_of
         self._rules = rules
@@ -82,6 +90,7 @@ class Rounds:
         self._settled_at: float | None = None
         self._housekept_at: float | None = None
         self._retry_at: dict[int, float] = {}
+        self._untold: list[Change] = []
         self.events = 0
         """Events that this process archived since it started."""
 
@@ -89,18 +98,34 @@ class Rounds:
         """One batch of every shard that has anything new. Raises StoreUnavailable."""
         await self._keep_house()
         await self._record_counted()
-        events, is_behind, changes = 0, False, []
-        for cursor in await self._waiting():
-            done = await self._archive.archive_shard(cursor.shard)
-            events += done.events
-            is_behind |= done.is_behind
-            if done.is_news:
-                changes.append(Change(cursor.shard, done.stopped))
-            if done.stopped is not None:
-                self._retry_at[cursor.shard] = self._monotonic() + RETRY_SECONDS
+        # While PostgreSQL takes in one shard, the next is read and chained.
+        turns = asyncio.Semaphore(self._rules.shards_at_once)
+        shards = [cursor.shard for cursor in await self._waiting()]
+        done = await asyncio.gather(
+            *(self._one(shard, turns) for shard in shards), return_exceptions=True
+        )
+        failed = [each for each in done if isinstance(each, BaseException)]
+        if failed:
+            raise failed[0]
         await forget_pending(self._database, self._client_of)
-        self.events += events
-        return Round(events, is_behind, tuple(changes))
+        archived = [each for each in done if isinstance(each, Archived)]
+        changes, self._untold = tuple(self._untold), []
+        return Round(
+            sum(each.events for each in archived),
+            any(each.is_behind for each in archived),
+            tuple(sorted(changes)),
+        )
+
+    async def _one(self, shard: int, turns: asyncio.Semaphore) -> Archived:
+        async with turns:
+            done = await self._archive.archive_shard(shard)
+        self.events += done.events
+        if done.is_news:
+            # Kept until it is told: another shard of the round may fail.
+            self._untold.append(Change(shard, done.stopped))
+        if done.stopped is not None:
+            self._retry_at[shard] = self._monotonic() + RETRY_SECONDS
+        return done
 
     async def _record_counted(self) -> None:
         now = self._monotonic()
@@ -147,6 +172,7 @@ class Rounds:
         if self._rules.months_kept is not None:
             oldest = first_of_month(today, -self._rules.months_kept)
             await detach_before(self._database, oldest)
+        await drop_erased(self._database, today - ERASED_KNOWN)
         for cursor in await cursors(self._database):
             await self._archive.trim(cursor)
         self._housekept_at = now

@@ -67,35 +67,32 @@ GROUP BY 1, 2, 3
 ON CONFLICT (starts_at, system, outcome) DO UPDATE SET
     events = r.events + excluded.events, views = r.views + excluded.views;
 
--- name: add_code_days
--- Adds new events to usage_code_day; returns nothing.
+-- name: add_codes
+-- Adds new events to usage_code_day and usage_code_month; returns nothing.
 -- $1 shard; $2 seq before the first of them; $3 seq and $4 recorded_at of the last; $5 recorded_at
 -- of the first
-INSERT INTO usage_code_day AS r (day, code, views, unlocked, refused)
-SELECT
-    (e.recorded_at AT TIME ZONE 'UTC')::date AS day, e.code, sum(e.views),
-    COALESCE(sum(e.views) FILTER (WHERE e.outcome = 'U'), 0),
-    COALESCE(sum(e.views) FILTER (WHERE e.outcome IN ('L', 'N', 'B')), 0)
-FROM usage_event e
-WHERE e.shard = $1 AND e.seq > $2 AND e.seq <= $3 AND e.recorded_at BETWEEN $5 AND $4
-    AND e.type IN ('view', 'import')
-GROUP BY 1, 2
-ON CONFLICT (day, code) DO UPDATE SET
-    views = r.views + excluded.views, unlocked = r.unlocked + excluded.unlocked,
-    refused = r.refused + excluded.refused;
-
--- name: add_code_months
--- Adds new events to usage_code_month; returns nothing.
--- $1 shard; $2 seq before the first of them; $3 seq and $4 recorded_at of the last; $5 recorded_at
--- of the first
+WITH batch AS MATERIALIZED (
+    SELECT
+        (e.recorded_at AT TIME ZONE 'UTC')::date AS day, e.code, sum(e.views) AS views,
+        COALESCE(sum(e.views) FILTER (WHERE e.outcome = 'U'), 0) AS unlocked,
+        COALESCE(sum(e.views) FILTER (WHERE e.outcome IN ('L', 'N', 'B')), 0) AS refused
+    FROM usage_event e
+    WHERE e.shard = $1 AND e.seq > $2 AND e.seq <= $3 AND e.recorded_at BETWEEN $5 AND $4
+        AND e.type IN ('view', 'import')
+    GROUP BY 1, 2
+),
+days AS (
+    INSERT INTO usage_code_day AS r (day, code, views, unlocked, refused)
+    SELECT b.day, b.code, b.views, b.unlocked, b.refused FROM batch b
+    ON CONFLICT (day, code) DO UPDATE SET
+        views = r.views + excluded.views, unlocked = r.unlocked + excluded.unlocked,
+        refused = r.refused + excluded.refused
+)
 INSERT INTO usage_code_month AS r (month, code, views, unlocked, refused)
 SELECT
-    date_trunc('month', e.recorded_at AT TIME ZONE 'UTC')::date AS month, e.code, sum(e.views),
-    COALESCE(sum(e.views) FILTER (WHERE e.outcome = 'U'), 0),
-    COALESCE(sum(e.views) FILTER (WHERE e.outcome IN ('L', 'N', 'B')), 0)
-FROM usage_event e
-WHERE e.shard = $1 AND e.seq > $2 AND e.seq <= $3 AND e.recorded_at BETWEEN $5 AND $4
-    AND e.type IN ('view', 'import')
+    date_trunc('month', b.day::timestamp)::date, b.code, sum(b.views), sum(b.unlocked),
+    sum(b.refused)
+FROM batch b
 GROUP BY 1, 2
 ON CONFLICT (month, code) DO UPDATE SET
     views = r.views + excluded.views, unlocked = r.unlocked + excluded.unlocked,
@@ -197,8 +194,33 @@ ON CONFLICT (day, is_guest, is_erased) DO UPDATE SET
 
 -- name: forget
 -- Forgets viewers, see usage_forget; returns nothing of use.
--- $1 viewers
-SELECT usage_forget(f.viewer) FROM unnest($1::text[]) AS f (viewer) ORDER BY f.viewer;
+-- $1 viewers; $2 when each was erased
+SELECT usage_forget(f.viewer, f.erased_at)
+FROM unnest($1::text[], $2::timestamptz[]) AS f (viewer, erased_at)
+ORDER BY f.viewer;
+
+-- name: forget_names
+-- Takes out of new events the names of others who were erased after them, see usage_erased; returns
+-- nothing.
+-- $1 shard; $2 seq before the first of them; $3 seq and $4 recorded_at of the last; $5 recorded_at
+-- of the first
+WITH named AS (
+    UPDATE usage_event e SET other = NULL, is_erased = true
+    FROM usage_erased u
+    WHERE e.shard = $1 AND e.seq > $2 AND e.seq <= $3 AND e.recorded_at BETWEEN $5 AND $4
+        AND e.other IS NOT NULL AND u.digest = sha256(convert_to(e.other, 'UTF8'))
+        AND u.erased_at >= e.recorded_at
+    RETURNING e.shard, e.recorded_at, e.seq
+)
+INSERT INTO usage_forgotten (shard, stream_id)
+SELECT n.shard, floor(extract(epoch FROM n.recorded_at) * 1000)::bigint || '-' || n.seq
+FROM named n
+ON CONFLICT (shard, stream_id) DO NOTHING;
+
+-- name: drop_erased
+-- Drops what is known of viewers who were erased before an instant; returns nothing.
+-- $1 the instant
+DELETE FROM usage_erased WHERE erased_at < $1;
 
 -- name: add_checkpoints
 -- Adds signed checkpoints; returns nothing. One that is there stays.

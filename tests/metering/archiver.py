@@ -18,7 +18,7 @@ from tests.metering.archives import NOON, SEED
 async def archive(database_url: str, redis_url: str, batch: int) -> None:
     """Archive for ever."""
     async with (
-        open_database(database_url, size=2, statement_timeout_seconds=60) as database,
+        open_database(database_url, size=3, statement_timeout_seconds=60) as database,
         open_store(redis_url, timeout_seconds=60) as client,
     ):
 

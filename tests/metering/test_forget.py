@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from db.pool import Database
-from db.usage import cursors, forgotten
+from db.usage import cursors, drop_erased, forgotten
 from metering.archive import Archive, ArchiveRules
 from metering.forget import compact, forget_pending
 from tests.faults.valkey import valkey_in
@@ -269,6 +269,36 @@ async def test_a_file_that_is_being_rewritten_already_is_written_once_more(
         await client.config_set("rdb-key-save-delay", 0)
         await forget_all(database, client)
         assert await forgotten(database) == []
+
+
+async def test_an_older_event_that_names_the_erased_and_is_archived_later_loses_the_name(
+    opened: tuple[Archive, Database, Redis],
+) -> None:
+    archive, database, client = opened
+    home, away = Log(client), Log(client, SHARD + 1)
+    account, early, late = viewer("u"), viewer(), viewer()
+    names = {"to": account, "codes": "DEMO:DM-4001", "request": "r"}
+    [before] = await away.add(act("seal", viewer=early, **names))
+    await home.add(view(account, "M"), erase(account))
+    away.at_ms = home.at_ms
+    await away.add(act("seal", viewer=late, **names))
+
+    await archive_all(archive)
+    await archive_all(archive, SHARD + 1)
+
+    rows = await rows_of(database, SHARD + 1)
+    assert [(row["viewer"], row["other"], row["is_erased"]) for row in rows] == [
+        (early, None, True),
+        (late, account, False),
+    ]
+    forgotten_there = [e.stream_id for e in await forgotten(database) if e.shard == SHARD + 1]
+    assert forgotten_there == [before]
+    await assert_chain_holds(database, SHARD + 1)
+    assert await tables_with(database, account) == [
+        *("public.usage_event", "public.usage_event_2026_11")
+    ]
+    await drop_erased(database, at("2026-12-30"))
+    assert await database.fetch("SELECT digest FROM usage_erased") == []
 
 
 async def test_erasures_far_apart_in_one_shard_fit_one_transaction(

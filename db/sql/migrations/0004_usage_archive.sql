@@ -112,6 +112,13 @@ CREATE TABLE usage_forgotten (
     PRIMARY KEY (shard, stream_id)
 );
 
+-- Who was erased lately, as SHA-256 of the id, which is random and cannot be guessed: an event of
+-- another shard that names the viewer may be older and yet be archived later. Kept for a week.
+CREATE TABLE usage_erased (
+    digest bytea PRIMARY KEY,
+    erased_at timestamptz NOT NULL
+);
+
 -- Makes the partition of a month, or brings it back when it was detached. Attaching, unlike making
 -- a partition in place, lets others go on writing to the table.
 CREATE FUNCTION usage_make_partition(month date) RETURNS void

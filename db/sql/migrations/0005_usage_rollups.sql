@@ -16,7 +16,8 @@ CREATE TABLE usage_hour (
     PRIMARY KEY (starts_at, system, outcome)
 );
 
--- Views by day and code, answered from the index alone.
+-- Views by day and code. The index does not carry the counts: every batch would write it anew, and
+-- the rows of a day stand close together as it is.
 --   views, unlocked, refused  sum of `views` of all rows; of outcome U; of outcome L, N or B
 CREATE TABLE usage_code_day (
     day date NOT NULL,
@@ -24,8 +25,8 @@ CREATE TABLE usage_code_day (
     views bigint NOT NULL,
     unlocked bigint NOT NULL,
     refused bigint NOT NULL,
-    PRIMARY KEY (day, code) INCLUDE (views, unlocked, refused)
-);
+    PRIMARY KEY (day, code)
+) WITH (fillfactor = 50);
 
 -- The same by month.
 CREATE TABLE usage_code_month (
@@ -34,8 +35,8 @@ CREATE TABLE usage_code_month (
     views bigint NOT NULL,
     unlocked bigint NOT NULL,
     refused bigint NOT NULL,
-    PRIMARY KEY (month, code) INCLUDE (views, unlocked, refused)
-);
+    PRIMARY KEY (month, code)
+) WITH (fillfactor = 50);
 
 -- Who viewed on which day: the distinct (viewer, day) of views whose viewer is not null.
 CREATE TABLE usage_day_viewer (
@@ -94,7 +95,7 @@ CREATE TABLE usage_funnel (
 -- Forgets a viewer in every table, detached partitions included: nothing that names them is left,
 -- and every count stays. Their own rows lose what is private; rows of others that name them lose
 -- the name. Their entries are noted in usage_forgotten, to be taken out of the logs.
-CREATE FUNCTION usage_forget(forgotten text) RETURNS void
+CREATE FUNCTION usage_forget(forgotten text, forgotten_at timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
     part text;
@@ -120,6 +121,9 @@ BEGIN
              WHERE viewer = $1', part
         ) USING forgotten;
     END LOOP;
+    INSERT INTO usage_erased AS u (digest, erased_at)
+    VALUES (sha256(convert_to(forgotten, 'UTF8')), forgotten_at)
+    ON CONFLICT (digest) DO UPDATE SET erased_at = GREATEST(u.erased_at, excluded.erased_at);
     DELETE FROM viewer_salt WHERE viewer = forgotten;
     WITH gone AS (
         DELETE FROM usage_day_viewer WHERE viewer = forgotten RETURNING day
