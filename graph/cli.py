@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from graph.ledger_cli import mending_app
 from schema.errors import CodestileError
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 load_app = typer.Typer(no_args_is_help=True, help="Load official files into the catalogue.")
-ledger_app = typer.Typer(no_args_is_help=True, help="Prove the usage ledger.")
+ledger_app = typer.Typer(no_args_is_help=True, help="Prove and mend the usage ledger.")
 app.add_typer(load_app, name="load")
 app.add_typer(ledger_app, name="ledger")
+ledger_app.add_typer(mending_app)
 
 Data = Annotated[
     Path | None, typer.Option(help="Folder of the private stores, instead of CODESTILE_DATA.")

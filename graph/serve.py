@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
+from functools import partial
 
 import structlog
 import uvicorn
@@ -18,6 +19,7 @@ from graph.app import build
 from graph.archiving import BESIDE_PAGES, archiving
 from graph.progress import showing_progress
 from graph.protocol import BoundedHttp
+from graph.rebuilding import rebuild_what_is_lost
 from graph.secret import checkpoint_seed, guest_secret
 from graph.settings import Settings
 from graph.stores import stores_to_serve
@@ -59,20 +61,23 @@ async def serve(settings: Settings) -> None:
                 embedded.announce(address)
             await migrate(urls.database_url)
             await _load_once(urls.database_url)
+            if embedded:
+                await rebuild_what_is_lost(urls, settings.network_budget)
             async with (
                 build(settings, urls, secret) as app,
-                _archive_beside(urls, embedded, secret),
+                _archive_beside(settings, urls, embedded, secret),
             ):
                 await _answer(app, listener, welcome(address, settings))
 
 
 def _archive_beside(
-    urls: StoreUrls, embedded: EmbeddedStores | None, secret: bytes
+    settings: Settings, urls: StoreUrls, embedded: EmbeddedStores | None, secret: bytes
 ) -> AbstractAsyncContextManager[None]:
     """On private stores there may be no worker, so the server archives too."""
     if embedded is None:
         return contextlib.nullcontext()
-    return archiving(lambda: urls, lambda: checkpoint_seed(secret), BESIDE_PAGES)
+    mend = partial(rebuild_what_is_lost, budget=settings.network_budget)
+    return archiving(lambda: urls, lambda: checkpoint_seed(secret), BESIDE_PAGES, mend)
 
 
 async def _load_once(database_url: str) -> None:

@@ -387,7 +387,7 @@ async def test_a_log_that_goes_on_after_events_the_archive_missed_is_not_folded_
     assert await outcome(meter, missed) == "REPEATED"
     [done] = await rebuilt(meter, database, is_forced=True)
     assert (done.events, done.imported) == (1, 2)
-    assert await client.exists(KEYS.viewer(missed.id)) == 1
+    assert await client.exists(KEYS.viewer(last.id), KEYS.viewer(missed.id)) == 1
 
 
 async def test_an_erased_viewer_stays_forgotten_and_its_network_keeps_the_place(
