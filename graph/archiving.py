@@ -1,7 +1,7 @@
 """The archive as a process runs it: on its stores, until told to stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import structlog
@@ -14,6 +14,8 @@ from schema.errors import StoreUnavailable
 
 FindStores = Callable[[], StoreUrls | None]
 """Where the stores are; None: nowhere yet."""
+Mend = Callable[[StoreUrls], Awaitable[object]]
+"""Makes anew what a store has lost; called at the start, and when a log goes on no more."""
 _log = structlog.get_logger(__name__)
 
 IDLE_SECONDS = 1.0
@@ -24,7 +26,10 @@ BESIDE_PAGES = ArchiveRules(batch=250, shards_at_once=1)
 
 
 async def keep_archiving(
-    find_stores: FindStores, seed: Callable[[], bytes], rules: ArchiveRules
+    find_stores: FindStores,
+    seed: Callable[[], bytes],
+    rules: ArchiveRules,
+    mend: Mend | None = None,
 ) -> None:
     """Archive until cancelled. Stores that are away, or not to be found yet, are waited for.
 
@@ -35,9 +40,12 @@ async def keep_archiving(
         try:
             urls = find_stores()
             if urls is not None:
+                is_stopped = True
                 async with _rounds(urls, seed(), rules) as rounds:
                     while True:
-                        await _one_round(rounds)
+                        if is_stopped and mend is not None:
+                            await mend(urls)
+                        is_stopped = await _one_round(rounds)
                         told = None
         except StoreUnavailable as away:
             if told != str(away):
@@ -63,11 +71,13 @@ async def _rounds(urls: StoreUrls, seed: bytes, rules: ArchiveRules) -> AsyncIte
         yield rounds
 
 
-async def _one_round(rounds: Rounds) -> None:
+async def _one_round(rounds: Rounds) -> bool:
+    """Whether a shard stopped in it."""
     done = await rounds.round()
     for change in done.changes:
         tell(change)
     await asyncio.sleep(0 if done.is_behind else IDLE_SECONDS)
+    return any(change.stopped is not None for change in done.changes)
 
 
 def tell(change: Change) -> None:
@@ -80,10 +90,13 @@ def tell(change: Change) -> None:
 
 @asynccontextmanager
 async def archiving(
-    find_stores: FindStores, seed: Callable[[], bytes], rules: ArchiveRules
+    find_stores: FindStores,
+    seed: Callable[[], bytes],
+    rules: ArchiveRules,
+    mend: Mend | None = None,
 ) -> AsyncIterator[None]:
     """Archive beside whatever is done inside."""
-    task = asyncio.create_task(keep_archiving(find_stores, seed, rules))
+    task = asyncio.create_task(keep_archiving(find_stores, seed, rules, mend))
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from graph.command import Data
 from graph.command import run as _run
 from graph.command import settings_of as _settings
 from graph.desk_cli import desk_app
+from graph.ledger_cli import mending_app
 from schema.errors import CodestileError
 
 app = typer.Typer(
@@ -21,10 +22,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 load_app = typer.Typer(no_args_is_help=True, help="Load official files into the catalogue.")
-ledger_app = typer.Typer(no_args_is_help=True, help="Prove, correct and export the usage ledger.")
+ledger_app = typer.Typer(
+    no_args_is_help=True, help="Prove, correct, mend and export the usage ledger."
+)
 app.add_typer(load_app, name="load")
 ledger_app.add_typer(desk_app)
 app.add_typer(ledger_app, name="ledger")
+ledger_app.add_typer(mending_app)
 
 
 @app.callback()

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 
 import structlog
 import uvicorn
@@ -19,6 +20,7 @@ from graph.app import build
 from graph.archiving import BESIDE_PAGES, archiving
 from graph.progress import showing_progress
 from graph.protocol import BoundedHttp
+from graph.rebuilding import rebuild_what_is_lost
 from graph.secret import checkpoint_seed, guest_secret
 from graph.settings import Settings
 from graph.stores import stores_to_serve
@@ -60,21 +62,24 @@ async def serve(settings: Settings) -> None:
                 embedded.announce(address)
             await migrate(urls.database_url)
             await _load_once(urls.database_url)
+            if embedded:
+                await rebuild_what_is_lost(urls, settings.network_budget)
             async with (
                 build(settings, urls, secret) as app,
-                _archive_beside(urls, embedded, secret, settings.months_kept),
+                _archive_beside(settings, urls, embedded, secret),
             ):
                 await _answer(app, listener, welcome(address, settings))
 
 
 def _archive_beside(
-    urls: StoreUrls, embedded: EmbeddedStores | None, secret: bytes, months_kept: int | None
+    settings: Settings, urls: StoreUrls, embedded: EmbeddedStores | None, secret: bytes
 ) -> AbstractAsyncContextManager[None]:
     """On private stores there may be no worker, so the server archives too."""
     if embedded is None:
         return contextlib.nullcontext()
-    rules = replace(BESIDE_PAGES, months_kept=months_kept)
-    return archiving(lambda: urls, lambda: checkpoint_seed(secret), rules)
+    mend = partial(rebuild_what_is_lost, budget=settings.network_budget)
+    rules = replace(BESIDE_PAGES, months_kept=settings.months_kept)
+    return archiving(lambda: urls, lambda: checkpoint_seed(secret), rules, mend)
 
 
 async def _load_once(database_url: str) -> None:

@@ -9,6 +9,7 @@ import structlog
 
 from graph.archiving import archiving
 from graph.ledger import verified
+from graph.rebuilding import rebuild_what_is_lost
 from graph.secret import checkpoint_seed, guest_secret
 from graph.settings import Settings
 from graph.stores import stores_there
@@ -39,7 +40,8 @@ async def work(settings: Settings, *, every_seconds: float, months_kept: int | N
     try:
         rules = ArchiveRules(months_kept=months_kept or settings.months_kept)
         stores, seed = partial(stores_there, settings), partial(_seed, settings)
-        async with archiving(stores, seed, rules):
+        mend = partial(rebuild_what_is_lost, budget=settings.network_budget)
+        async with archiving(stores, seed, rules, mend):
             while not stop.is_set():
                 await _prove(settings)
                 await _pause(stop, every_seconds)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
-from db.fallback import Importing, WaitingView, importing
+from db.fallback import DecidedView, Importing, WaitingView, importing
 from db.pool import Database
 from metering.calls import Call, script
 from metering.log import KIND_LETTERS, OUTCOME_LETTERS, context_text
@@ -25,10 +25,11 @@ FEW = 50
 """So many views are imported while everybody waits."""
 PATIENCE_MS = 200
 """How long decisions under way may hold up the closing, and the closing new decisions."""
-_FIELDS = (
+VIEW_FIELDS = (
     *("viewer", "kind", "plan", "assignment", "window", "code", "outcome", "used", "limit"),
     *("network", "request", "context"),
 )
+"""The fields of an entry of type `import` that say how the view was decided, in their order."""
 
 
 def entry_of(event: PageViewed) -> dict[str, str]:
@@ -41,7 +42,7 @@ def entry_of(event: PageViewed) -> dict[str, str]:
         "" if met is None else f"{met.network}/{met.admitted}/{met.budget}",
         *(event.request_id, context_text(event.context)),
     )
-    return {name: str(value) for name, value in zip(_FIELDS, values, strict=True)}
+    return {name: str(value) for name, value in zip(VIEW_FIELDS, values, strict=True)}
 
 
 def answer_of(event: PageViewed, resets_ms: int | None) -> str:
@@ -108,7 +109,9 @@ class Importer:
             return
         by_shard: defaultdict[int, list[Call]] = defaultdict(list)
         for view in waiting:
-            by_shard[view.shard].append(self._call(view))
+            by_shard[view.shard].append(
+                import_call(view.shard, view.viewer_id, view.view, self._admission)
+            )
         asked = (self._store.answers(shard, calls) for shard, calls in by_shard.items())
         replies: list[Any] = list(chain.from_iterable(await asyncio.gather(*asked)))
         await turn.mark(
@@ -118,13 +121,15 @@ class Importer:
             over_admitted=sum(reply[2] for reply in replies),
         )
 
-    def _call(self, waiting: WaitingView) -> Call:
-        view, keys = waiting.view, keys_of(waiting.shard)
-        names = keys.of_viewer(waiting.viewer_id, view.request_id)
-        fields = tuple(view.entry[name] for name in _FIELDS if name != "request")
-        arguments: tuple[str | int, ...] = (*fields, view.request_id, view.at_ms, view.answer)
-        network = view.entry["network"].split("/")[0]
-        if view.entry["outcome"] != "U" or not network:
-            return Call(script("import_view"), names, arguments)
-        swept_ms = self._admission.expires_ms(self._admission.period_at(view.at_ms))
-        return Call(script("import_view"), (*names, keys.network(network)), (*arguments, swept_ms))
+
+def import_call(shard: int, viewer_id: str, view: DecidedView, admission: AdmissionRule) -> Call:
+    """The call that enters a view, decided elsewhere, into the ledger."""
+    keys = keys_of(shard)
+    names = keys.of_viewer(viewer_id, view.request_id)
+    fields = tuple(view.entry[name] for name in VIEW_FIELDS if name != "request")
+    arguments: tuple[str | int, ...] = (*fields, view.request_id, view.at_ms, view.answer)
+    network = view.entry["network"].split("/")[0]
+    if view.entry["outcome"] != "U" or not network:
+        return Call(script("import_view"), names, arguments)
+    swept_ms = admission.expires_ms(admission.period_at(view.at_ms))
+    return Call(script("import_view"), (*names, keys.network(network)), (*arguments, swept_ms))

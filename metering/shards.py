@@ -42,6 +42,11 @@ class ShardKeys(NamedTuple):
         return f"{{{self.tag}}}:log:new"
 
     @property
+    def lost_log(self) -> str:
+        """Events of a state that was lost, set aside to be recorded again."""
+        return f"{{{self.tag}}}:log:lost"
+
+    @property
     def head(self) -> str:
         """The hash that says how far the log goes."""
         return f"{{{self.tag}}}:head"
@@ -76,7 +81,7 @@ class ShardKeys(NamedTuple):
 
     def type_of(self, key: str) -> str | None:
         """The type the store has of a key of that name; None when the shard has no such name."""
-        if key in (self.log, self.fresh_log):
+        if key in (self.log, self.fresh_log, self.lost_log):
             return "stream"
         if key.startswith(self.receipt("")):
             return "string"

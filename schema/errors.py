@@ -6,6 +6,7 @@ CodestileError
 ├── StoreUnavailable     PostgreSQL or Valkey did not answer in time
 │   └── MeterOverloaded  more calls of the ledger wait in this process than can be answered in time
 ├── UnsafeStore          a store runs with options that could lose or invent an event
+├── RebuildRefused       the log has events that the archive missed: a fold would lose them
 ├── DataFolderInUse      another server holds this data folder
 ├── StoreFailedToStart   an embedded store did not come up
 ├── MigrationRefused     a migration file was edited, lost or is out of order
@@ -51,6 +52,18 @@ class MeterOverloaded(StoreUnavailable):
 
 class UnsafeStore(CodestileError):
     """A store is reachable but runs with options that could lose or invent an event."""
+
+
+class RebuildRefused(CodestileError):
+    """The log of a shard goes on after events that its archive does not have; the live state knows
+    them, and a fold of the archive would not."""
+
+    def __init__(self, shard: int, stream_id: str, archived_seq: int) -> None:
+        super().__init__(
+            f"shard {shard} is archived up to event {archived_seq} and its log goes on with "
+            f"{stream_id}: what lies between is in the live state alone. Bring the archive back "
+            "to where it was, or give up those events with --force."
+        )
 
 
 class DataFolderInUse(CodestileError):
