@@ -99,6 +99,14 @@ def test_loopback_is_not_exempt_when_told_or_when_a_proxy_stands_in_front(
             "CODESTILE_GUEST_SECRET needs at least 32 characters",
         ),
         (
+            {"CODESTILE_METRICS_TOKEN": "m" * 31},
+            "CODESTILE_METRICS_TOKEN needs at least 32 characters",
+        ),
+        (
+            {"CODESTILE_MONTHS_KEPT": "0"},
+            "CODESTILE_MONTHS_KEPT: Input should be greater than or equal to 1",
+        ),
+        (
             {"CODESTILE_PORT": "eighty"},
             "CODESTILE_PORT: Input should be a valid integer, unable to parse string as an integer",
         ),
