@@ -47,6 +47,9 @@ class Told:
     is_done: bool
 
 
+_AWAY = Told("nothing done: PostgreSQL decides until the ledger's store is back", is_done=False)
+
+
 class Desk:
     """The stores as the desk uses them."""
 
@@ -63,6 +66,8 @@ class Desk:
         place = await self.place_of(viewer, shard)
         if place is None:
             return _unknown(viewer)
+        if self.meter.episode is not None:
+            return _AWAY
         act = made(kind, viewer_id=viewer, shard=place, **asked.fields(), **more)
         with _repeatable(act.request_id):
             return told(await self.meter.perform(act))
@@ -71,6 +76,8 @@ class Desk:
         """Let a network's budget begin anew; raises as `act`."""
         demand_shard(shard)
         act = made(ResetNetwork, network=network, shard=shard, **asked.fields())
+        if self.meter.episode is not None:
+            return _AWAY
         with _repeatable(act.request_id):
             return told(await self.meter.perform(act))
 
@@ -79,6 +86,8 @@ class Desk:
         place = await self.place_of(viewer, shard)
         if place is None:
             return _unknown(viewer)
+        if self.meter.episode is not None:
+            return _AWAY
         if account := await account_of(self.store, place, viewer):
             return Told(f"nothing done: the guest became {account}; erase that", is_done=False)
         act = made(EraseViewer, viewer_id=viewer, shard=place, **asked.fields())
@@ -170,6 +179,6 @@ def _repeatable(request_id: str) -> Iterator[None]:
     try:
         yield
     except StoreUnavailable as away:
-        reason = str(away).partition(": ")[2]
+        reason = str(away).rpartition(" is unavailable: ")[2]
         again = f"{reason}; it may have been done: within the hour repeat it with --request"
         raise StoreUnavailable(away.store, f"{again}={request_id}") from away

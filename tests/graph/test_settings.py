@@ -127,6 +127,14 @@ def test_the_ledger_may_be_on_one_server_behind_sentinel_or_on_a_cluster(
             "CODESTILE_GUEST_SECRET needs at least 32 characters",
         ),
         (
+            {"CODESTILE_METRICS_TOKEN": "m" * 31},
+            "CODESTILE_METRICS_TOKEN needs at least 32 characters",
+        ),
+        (
+            {"CODESTILE_MONTHS_KEPT": "0"},
+            "CODESTILE_MONTHS_KEPT: Input should be greater than or equal to 1",
+        ),
+        (
             {"CODESTILE_PORT": "eighty"},
             "CODESTILE_PORT: Input should be a valid integer, unable to parse string as an integer",
         ),

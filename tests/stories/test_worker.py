@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import sys
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 import redis
 
 from db.pool import open_database
-from db.usage import cursors
+from db.usage import cursors, first_of_month, make_partitions, partitions
 from tests.metering.archives import rows_of
 from tests.stories.conftest import Start
 
@@ -94,6 +95,33 @@ async def test_worker_archives_what_readers_do_and_says_when_a_shard_stops(
     assert codes == ["ICD10CM:I10"]
     assert (line["event"], line["level"]) == ("archive_stopped", "error")
     assert "gap: the log ends at 1, its head says 3" in line["reason"]
+
+
+async def test_months_beyond_those_that_the_settings_keep_are_detached(
+    database_url: str, redis_url: str, tmp_path: Any
+) -> None:
+    async with open_database(database_url) as database:
+        await make_partitions(database, {date(2020, 1, 5)})
+        worker = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "graph", "worker", "--data", str(tmp_path)),
+            env={
+                "PATH": os.environ["PATH"],
+                "DATABASE_URL": database_url,
+                "REDIS_URL": redis_url,
+                "CODESTILE_GUEST_SECRET": SECRET,
+                "CODESTILE_MONTHS_KEPT": "12",
+            },
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(30):
+            while "usage_event_2020_01" in (attached := await partitions(database)):
+                await asyncio.sleep(0.05)
+        worker.terminate()
+        assert await asyncio.wait_for(worker.wait(), 15) == 0
+        kept = await database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'archive'")
+
+    assert first_of_month(datetime.now(UTC)).strftime("usage_event_%Y_%m") in attached
+    assert [row["tablename"] for row in kept] == ["usage_event_2020_01"]
 
 
 async def test_worker_without_the_secret_of_the_servers_says_what_to_set(

@@ -1,0 +1,255 @@
+"""The commands of the desk as staff runs them, beside a server."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from db.embedded import StoreUrls
+from db.fallback import open_episode
+from db.pool import Database, open_database
+from db.usage import cursors
+from metering.shards import keys_of, shard_of
+from tests.metering.archives import archive_all, archive_of
+from tests.stories.conftest import run_codestile
+
+BY = ("--actor", "staff-1", "--reason", "A reader asked for it.")
+ACCOUNT = "u" + "a" * 22
+DONE = re.compile(r"done: event (\d+:1:\d+-(\d+))\n")
+
+
+@pytest.fixture
+def desk(database_url: str, redis_url: str) -> Callable[..., Any]:
+    """Runs `codestile ledger …` on a database of its own and the ledger of `browser`."""
+
+    async def command(*arguments: str) -> tuple[int, str, str]:
+        return await run_codestile(StoreUrls(database_url, redis_url), "ledger", *arguments)
+
+    return command
+
+
+@pytest.fixture
+def ledger(redis_url: str) -> Iterator["redis.Redis"]:
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def guest(browser: Any, ledger: Any) -> str:
+    """A guest who opened I10."""
+    await browser.open("I10")
+    [key] = ledger.scan_iter("{*}:v:*")
+    return str(key.partition(":v:")[2])
+
+
+@pytest.fixture
+async def archived(database_url: str, redis_url: str) -> AsyncIterator[Callable[..., Any]]:
+    """Archives everything so far; answers the database."""
+    async with (
+        open_database(database_url, size=4) as database,
+        redis.asyncio.Redis.from_url(redis_url, decode_responses=True) as client,
+    ):
+
+        async def all_shards() -> Database:
+            for cursor in await cursors(database):
+                if await client.exists(keys_of(cursor.shard).log):
+                    await archive_all(archive_of(database, client), cursor.shard)
+            return database
+
+        yield all_shards
+
+
+def seq_of(output: str) -> str:
+    """The number of the event that a command says it recorded."""
+    found = DONE.fullmatch(output)
+    assert found, output
+    return found[2]
+
+
+async def test_a_view_that_was_given_back_can_be_spent_anew(
+    browser: Any, guest: str, desk: Any
+) -> None:
+    refused = await browser.open("J45.901")
+
+    code, output, errors = await desk("void", guest, "ICD10CM:I10", "--cause", "mistake", *BY)
+
+    assert refused["__typename"] == "ViewLimitReached"
+    assert (code, errors, bool(DONE.fullmatch(output))) == (0, "", True)
+    opened = await browser.open("J45.901")
+    assert (opened["__typename"], opened["view"]["wasCharged"]) == ("CodePage", True)
+
+
+async def test_a_granted_view_can_be_spent_until_it_is_taken_back(
+    browser: Any, guest: str, desk: Any
+) -> None:
+    code, output, _ = await desk("grant", guest, "1", "--until", "2100-01-01", *BY)
+    opened = await browser.open("J45.901")
+    taken = await desk("ungrant", guest, seq_of(output), *BY)
+    refused = await browser.open("E11.9")
+
+    assert code == 0
+    assert opened["__typename"] == "CodePage"
+    assert (taken[0], bool(DONE.fullmatch(taken[1]))) == (0, True)
+    assert refused["__typename"] == "ViewLimitReached"
+
+
+async def test_a_blocked_guest_opens_nothing_until_unblocked_and_a_reset_begins_anew(
+    browser: Any, guest: str, desk: Any, ledger: Any
+) -> None:
+    blocked = await desk("block", guest, *BY)
+    refused = await browser.open("I10")
+    unblocked = await desk("unblock", guest, *BY)
+    opened = await browser.open("I10")
+    cleared = await desk("reset", guest, *BY)
+
+    assert [answer[0] for answer in (blocked, unblocked, cleared)] == [0, 0, 0]
+    assert refused["__typename"] == "Forbidden"
+    assert opened["__typename"] == "CodePage"
+    [key] = ledger.scan_iter("{*}:v:*")
+    assert ledger.hkeys(key) == ["admitted", "assignment"]
+
+
+async def test_a_networks_budget_begins_anew(guest: str, desk: Any, ledger: Any) -> None:
+    [key] = ledger.scan_iter("{*}:n:*")
+    [log] = ledger.scan_iter("{*}:log")
+    shard, name = int(log[2:4]), key.partition(":n:")[2]
+
+    code, output, _ = await desk("reset", f"--network={name}", "--shard", str(shard), *BY)
+
+    assert (code, bool(DONE.fullmatch(output))) == (0, True)
+    assert ledger.exists(key) == 0
+    assert guest
+
+
+async def test_the_same_request_is_done_once(desk: Any, ledger: Any) -> None:
+    again = ("grant", ACCOUNT, "2", "--request", "r" * 22, *BY)
+
+    first, second = await desk(*again), await desk(*again)
+
+    event = DONE.fullmatch(first[1])
+    assert event
+    assert second == (0, f"done before, by this request: event {event[1]}\n", "")
+    assert ledger.xlen(keys_of(shard_of(ACCOUNT)).log) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        (
+            ("void", ACCOUNT, "ICD10CM:I10", "--cause", "mistake"),
+            "the viewer was not charged for that code in its last window",
+        ),
+        (("ungrant", ACCOUNT, "7"), "the viewer has no grant of that number"),
+        (("unblock", ACCOUNT), "it is so already"),
+        (("block", "g" + "x" * 22), "nothing is known of g" + "x" * 22),
+        (("erase", "g" + "x" * 22), "nothing is known of g" + "x" * 22),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+async def test_what_cannot_be_done_says_why_and_records_nothing(
+    desk: Any, ledger: Any, command: tuple[str, ...], why: str
+) -> None:
+    answer = await desk(*command, *BY)
+
+    assert answer == (1, f"nothing done: {why}\n", "")
+    assert list(ledger.scan_iter("{*}:log")) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("block", "someone", *BY), "'someone' is no viewer: g or u and 22 characters"),
+        (
+            ("void", ACCOUNT, "I10", "--cause", "mistake", *BY),
+            "'I10' is no code; write ICD10CM:I10",
+        ),
+        (
+            ("grant", ACCOUNT, "1", "--until", "soon", *BY),
+            "'soon' is no date; write 2026-11-25",
+        ),
+        (
+            ("grant", ACCOUNT, "0", *BY),
+            "units: Input should be greater than or equal to 1",
+        ),
+        (
+            ("block", ACCOUNT, "--request", "again", *BY),
+            "--request takes the 22 characters that a command named",
+        ),
+        (("block", ACCOUNT, "--shard", "64", *BY), "there is no shard 64; they are 0 to 63"),
+        (
+            ("block", ACCOUNT, "--shard", str((shard_of(ACCOUNT) + 1) % 64), *BY),
+            f"{ACCOUNT} is not in shard {(shard_of(ACCOUNT) + 1) % 64}; leave --shard out",
+        ),
+        (("reset", *BY), "name a viewer, or a network by --network and --shard"),
+    ],
+)
+async def test_what_a_command_cannot_take_is_refused_with_a_sentence(
+    desk: Any, ledger: Any, command: tuple[str, ...], sentence: str
+) -> None:
+    answer = await desk(*command)
+
+    assert answer == (1, "", f"codestile: {sentence}\n")
+    assert list(ledger.scan_iter("*")) == []
+
+
+async def test_nothing_is_done_while_postgresql_decides(
+    desk: Any, ledger: Any, database: Database
+) -> None:
+    await open_episode(database, "a test", "no reason", unseen=0, floor_ms=0)
+
+    answer = await desk("block", ACCOUNT, *BY)
+
+    assert answer == (1, "nothing done: PostgreSQL decides until the ledger's store is back\n", "")
+    assert list(ledger.scan_iter("*")) == []
+
+
+async def test_an_erased_guest_is_gone_from_the_store_and_told_so(
+    guest: str, desk: Any, ledger: Any
+) -> None:
+    code, output, errors = await desk("erase", guest, *BY)
+    told = await desk("viewer", guest)
+
+    assert (code, errors) == (0, "")
+    assert output.startswith(f"erased {guest} by event ")
+    assert output.endswith("complete within 48 hours\n")
+    assert list(ledger.scan_iter("{*}:v:*")) == []
+    assert told == (1, f"nothing is known of {guest}\n", "")
+
+
+async def test_everything_about_a_guest_is_printed_as_json(guest: str, desk: Any) -> None:
+    code, output, errors = await desk("viewer", guest)
+
+    told = json.loads(output)
+    assert (code, errors, told["viewer"]) == (0, "", guest)
+    assert told["allowance"]["ICD10CM:I10"] == "c"
+    assert [entry["code"] for entry in told["eventsNotArchivedYet"]] == ["ICD10CM:I10"]
+
+
+async def test_archived_events_are_exported_in_order_and_what_waits_is_counted(
+    browser: Any, guest: str, desk: Any, archived: Any
+) -> None:
+    await desk("grant", ACCOUNT, "1", "--actor", "staff-1", "--reason", "=1+1")
+    await browser.open("I10")
+    await archived()
+    await browser.open("I10")
+    span = ("--from", "2000-01-01", "--to", "2100-01-01")
+
+    code, output, errors = await desk("export", *span)
+    table = await desk("export", *span, "--format", "csv")
+    earlier = await desk("export", "--from", "2000-01-01", "--to", "2000-01-02")
+
+    events = [json.loads(line) for line in output.splitlines()]
+    waits = "codestile: 1 events are not archived yet and may be missing above\n"
+    assert (code, errors) == (0, waits)
+    places = [(event["data"]["shard"], event["data"]["seq"]) for event in events]
+    assert (len(places), places) == (3, sorted(places))
+    assert {event["subject"] for event in events} == {guest, ACCOUNT}
+    rows = list(csv.DictReader(io.StringIO(table[1], newline="")))
+    assert [row["id"] for row in rows] == [event["id"] for event in events]
+    assert [row["reason"] for row in rows if row["reason"]] == ["'=1+1"]
+    assert earlier == (0, "", waits)
