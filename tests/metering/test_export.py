@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from metering.entries import COLUMNS, row_of
+from metering.entries import COLUMNS, Readings, read_into
 from metering.export import (
     CSV_COLUMNS,
     EVENT_TYPES,
@@ -24,7 +24,10 @@ ACCOUNT = "u" + "b" * 22
 
 def row(entry: Entry, **changes: Any) -> dict[str, Any]:
     """The row of an entry as the archive has it."""
-    values = (*row_of(7, instant(NOON + 1), 5, entry), b"", b"")
+    readings = Readings([], [], [])
+    flat = [part for pair in entry.items() for part in pair]
+    read_into(readings, 7, instant(NOON + 1), 5, flat)
+    values = (*readings.rows[0], b"", b"")
     return dict(zip(COLUMNS, values, strict=True)) | {"is_erased": False} | changes
 
 
