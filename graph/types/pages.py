@@ -28,7 +28,8 @@ class PageView:
     was_charged: bool
     """Whether it took one of the viewer's page views."""
     event_id: strawberry.ID | None
-    """The event in the usage ledger; null for a preview, which is not recorded."""
+    """The event in the usage ledger; null for a preview, which is not recorded, and for repeats and
+    refusals that come so fast that they are counted and recorded together."""
     recorded_at: datetime | None
     """When the ledger recorded it, UTC; null for a preview."""
     allowance: Allowance
