@@ -162,7 +162,7 @@ async def _rebuild_held(
         tail = await tail_of(client, cursor)
         refold = await _folded(store, held, tail)
         await _put_aside(client, tail, names)
-        await rewrite(client, refold, names, admission)
+        await rewrite(store, refold, names, token, admission)
         opened.append(await _open(store, tail, refold, token, cause))
     return opened
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from metering.entries import fields_of
-from metering.fold import ShardState
+from metering.fold import CHARGED, ShardState, ViewerState
 from metering.log import AnyEvent, read_code, read_event, read_window
 from schema.events import Admission, PageViewed, UnlockImported, ViewEvent
 from schema.instants import milliseconds
@@ -37,7 +37,7 @@ class Refold:
             if row["type"] != "view" or row["is_erased"]:
                 self._add_other(row)
             elif row["outcome"] == "U":
-                self._add(_unlock(state.shard, row))
+                self._unlock(row)
             elif row["assignment"] > state.viewer(row["viewer"]).assignment:
                 self._add(self._event(row, fields_of(row)))
             else:
@@ -52,6 +52,23 @@ class Refold:
         if event.recorded_at >= self._recent:
             self.answered.add(stream_id)
         self._add(event)
+
+    def _unlock(self, row: Columns) -> None:
+        """A charged view: of somebody new, as nearly always, without the making of an event."""
+        state, viewer_id = self.state, row["viewer"]
+        window = read_window(row["view_window"])
+        if viewer_id in state.viewers or window.kind.startswith("R"):
+            self._add(_unlock(state.shard, row))
+            return
+        network, is_admitted = row["network"], bool(row["network"])
+        codes = {read_code(row["code"]): CHARGED}
+        state.viewers[viewer_id] = ViewerState(
+            window, None, 1, codes, row["assignment"], is_admitted
+        )
+        state.seq, state.epoch = row["seq"], row["epoch"]
+        state.at_ms = milliseconds(row["recorded_at"])
+        if is_admitted:
+            self._admit(network.split("/")[0], state.at_ms, by=1)
 
     def _add_other(self, row: Columns) -> None:
         state = self.state

@@ -1,33 +1,38 @@
 """Replaces the live state of a closed shard by what the fold says."""
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
+from metering.calls import Call, script
 from metering.live import viewer_fields
 from metering.policy import AdmissionRule
 from metering.refold import Refold
 from metering.shards import keys_of
-from metering.store import store_errors, store_ms
+from metering.store import Store, store_errors, store_ms
+from schema.errors import StoreUnavailable
 
 _KEYS_AT_ONCE = 500
 Item = TypeVar("Item")
 
 
-async def rewrite(client: Redis, refold: Refold, present: set[str], rule: AdmissionRule) -> None:
+async def rewrite(
+    store: Store, refold: Refold, present: set[str], token: str, rule: AdmissionRule
+) -> None:
     """Write every viewer and network of the fold, and delete every other.
 
-    `present` holds the keys that the shard has. Receipts stay whose event was folded; floods are
-    left alone. Ending in the middle does no harm as long as the shard is closed.
+    `present` holds the keys that the shard has, `token` is what it was closed with. Receipts stay
+    whose event was folded; floods are left alone. Ending in the middle does no harm as long as
+    the shard is closed. Raises StoreUnavailable, also when another process took the shard over.
     """
-    keys = keys_of(refold.state.shard)
+    keys, client = keys_of(refold.state.shard), await store.of(refold.state.shard)
     wanted = {keys.viewer(viewer_id) for viewer_id in refold.state.viewers}
     prefixes = (keys.viewer(""), keys.network(""))
     held = {key for key in present if key.startswith(prefixes)}
     await _delete(client, held - wanted)
-    await _write_viewers(client, refold, held)
+    await _write_viewers(store, refold, token)
     await _write_networks(client, refold, rule)
     receipts = sorted(key for key in present if key.startswith(keys.receipt("")))
     await _keep_answers(client, receipts, refold.answered)
@@ -39,18 +44,21 @@ async def _delete(client: Redis, names: set[str]) -> None:
             await client.unlink(*some)
 
 
-async def _write_viewers(client: Redis, refold: Refold, held: set[str]) -> None:
-    keys = keys_of(refold.state.shard)
+async def _write_viewers(store: Store, refold: Refold, token: str) -> None:
+    shard = refold.state.shard
+    keys = keys_of(shard)
     for some in _batches(refold.state.viewers.items()):
-        with store_errors():
-            async with client.pipeline(transaction=False) as pipeline:
-                for viewer_id, state in some:
-                    key = keys.viewer(viewer_id)
-                    if key in held:
-                        pipeline.unlink(key)
-                    fields: Any = viewer_fields(state)
-                    pipeline.hset(key, mapping=fields)
-                await pipeline.execute()
+        names, values = [keys.head], [token]
+        for viewer_id, state in some:
+            fields = viewer_fields(state)
+            names.append(keys.viewer(viewer_id))
+            values.append(str(2 * len(fields)))
+            values.extend(chain.from_iterable(fields.items()))
+        # One command: a server that keeps everything writes to its disk once for all of it.
+        call = Call(script("put_viewers"), tuple(names), tuple(values))
+        [is_ours] = await store.answers(shard, [call])
+        if not is_ours:
+            raise StoreUnavailable("valkey", f"another process makes shard {shard} anew")
 
 
 async def _write_networks(client: Redis, refold: Refold, rule: AdmissionRule) -> None:
