@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from metering.calls import Call, replies_to
+from metering.deadline import Deadline
 from schema.errors import MeterOverloaded
 
 PIPELINES = 2
@@ -142,7 +143,7 @@ class Coalescer:
         never read as that of another call.
         """
         try:
-            async with asyncio.timeout(self._deadline_seconds):
+            async with Deadline(self._deadline_seconds):
                 await self._send_twice(batch)
         except Exception as failed:  # whatever it is, callers must not wait for it
             _fail(batch, failed)

@@ -11,6 +11,7 @@ from metering.addresses import StoreAddress, read_address
 from metering.calls import Call, raise_refusal
 from metering.cluster import Cluster
 from metering.coalescer import MAX_WAITING, CallCounts
+from metering.deadline import Deadline
 from metering.node import Limits, Node, node_at
 from metering.sentinel import Mastered
 from metering.server import CONNECTIONS, QUEUE_SECONDS, store_errors, store_ms
@@ -101,7 +102,7 @@ class Store:
         """
         with store_errors():
             try:
-                async with asyncio.timeout(self._deadline_seconds):
+                async with Deadline(self._deadline_seconds):
                     replies = await self._servers.replies(shard, calls)
             except TimeoutError:
                 self.counts.late += len(calls)

@@ -1,6 +1,7 @@
 """Calls of one turn share a pipeline; who comes too late or too many is told so, and at once."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -158,6 +159,23 @@ async def test_a_call_whose_time_is_over_is_not_tried_again_and_its_connection_i
     assert [(a.outcome, a.allowance.limit) for a in others] == [(Outcome.UNLOCKED, 5)] * 40
     assert (told.outcome, told.is_replayed) == (Outcome.UNLOCKED, True)
     assert await client.xlen(LOG) == 41
+
+
+async def test_a_process_that_was_itself_held_up_reads_what_the_store_answered(
+    redis_url: str, plans: Plans
+) -> None:
+    async with open_store(redis_url) as store:  # not through the proxy, which is held up as well
+        meter = LedgerMeter(store, plans.plan_of)
+        await meter.view([view_of(guest())])
+        asking = asyncio.create_task(decided(meter, view_of(guest())))
+        while store.counts.batches < 2:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+
+        time.sleep(0.4)
+
+        assert (await asking).outcome is Outcome.UNLOCKED
+    assert store.counts.late == 0
 
 
 async def test_a_pipeline_that_hangs_holds_up_nobody_else(
