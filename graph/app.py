@@ -139,7 +139,10 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
+        # Where it meets a statement under way, the driver may turn it into an absence.
+        while not task.done():
+            task.cancel()
+            await asyncio.wait([task], timeout=0.1)
         with suppress(asyncio.CancelledError):
             await task
 

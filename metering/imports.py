@@ -15,7 +15,7 @@ from metering.policy import AdmissionRule
 from metering.shards import keys_of
 from metering.store import Store
 from schema.errors import StoreUnavailable
-from schema.events import PageViewed
+from schema.events import ViewEvent
 from schema.instants import milliseconds
 
 EPOCH_OF_IMPORTS = "i"
@@ -32,7 +32,7 @@ VIEW_FIELDS = (
 """The fields of an entry of type `import` that say how the view was decided, in their order."""
 
 
-def entry_of(event: PageViewed) -> dict[str, str]:
+def entry_of(event: ViewEvent) -> dict[str, str]:
     """The fields that an event of type `import` has of a view."""
     met = event.admission
     values = (
@@ -45,7 +45,7 @@ def entry_of(event: PageViewed) -> dict[str, str]:
     return {name: str(value) for name, value in zip(VIEW_FIELDS, values, strict=True)}
 
 
-def answer_of(event: PageViewed, resets_ms: int | None) -> str:
+def answer_of(event: ViewEvent, resets_ms: int | None) -> str:
     """The receipt of a view decided outside of the log.
 
     The place of the entry is not known yet: the id is made of what the entry will hold, when the
@@ -59,7 +59,7 @@ def answer_of(event: PageViewed, resets_ms: int | None) -> str:
             "-" if event.limit is None else str(event.limit),
             "-" if resets_ms is None else str(resets_ms),
             EPOCH_OF_IMPORTS,
-            f"{milliseconds(event.recorded_at)}-{event.request_id}",
+            f"{milliseconds(event.decided_at)}-{event.request_id}",
         )
     )
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from metering.findings import Findings
+from metering.imports import answer_of
 from metering.live import RECEIPT_MS
 from metering.log import AnyEvent
 from metering.stored import StoredReceipt
@@ -51,7 +52,7 @@ class Receipts:
             said, request = NONE, ""
         else:
             request = event.request_id
-        if not receipts and said is not NONE and not isinstance(event, UnlockImported):
+        if not receipts and said is not NONE:
             self._verify_is_gone(event)
         is_answered = False
         for request_id, answer, _ in receipts:
@@ -70,6 +71,19 @@ class Receipts:
     def forget(self, stream_id: str) -> None:
         """An event that was erased can be compared with no receipt."""
         self._by_event.pop(stream_id, None)
+
+    def verify_import(self, event: UnlockImported) -> None:
+        """That the receipt of a view decided elsewhere, if it is still there, says what the event
+        does; when its allowance renews only the receipt knows."""
+        *said, _, epoch, decided = answer_of(event, None).split(" ")
+        for request_id, answer, _ in self._by_event.pop(decided, []):
+            self._found.compared["receipts"] += 1
+            *told, _, of_imports, place = answer.split(" ")
+            is_same = (told, of_imports, place) == (said, epoch, decided)
+            if not is_same or not request_id.startswith(event.request_id):
+                self._found.add(
+                    "receipt", f"receipt {request_id}: {answer!r} is not what event {event.id} says"
+                )
 
     def verify_none_is_left(self) -> None:
         """That every receipt belongs to an event, once the log was read to its end."""

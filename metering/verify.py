@@ -28,7 +28,7 @@ from metering.stored import (
     batches,
     keys_by_tag,
 )
-from schema.events import EpochOpened, PageViewed, ViewEvent
+from schema.events import EpochOpened, PageViewed, UnlockImported, ViewEvent
 from schema.instants import milliseconds
 from schema.usage import Outcome
 
@@ -305,6 +305,9 @@ class _Shard:
         if event.epoch != self._state.epoch and not opens:
             self._found.add("epoch", f"event {event.id}: no event opened its epoch")
         if self._is_partial:
+            return
+        if isinstance(event, UnlockImported):
+            self._receipts.verify_import(event)
             return
         said = receipt_of_act(event)
         if isinstance(event, PageViewed):

@@ -17,13 +17,11 @@ from db.pool import Database, open_database
 from metering import imports
 from metering.archive import Archive
 from metering.archived import ArchiveReads, UsageArchive
-from metering.fold import ShardState
 from metering.guarded import GuardedMeter, OnLoss, Turn
-from metering.live import read_viewer
-from metering.log import read_event
 from metering.meter import open_ledger
 from metering.shards import keys_of
 from metering.store import Store
+from metering.verify import verify_live
 from schema.acts import BlockViewer
 from schema.errors import StoreUnavailable
 from schema.people import Viewer
@@ -44,6 +42,7 @@ class Server:
     """What one server process has of the meter."""
 
     meter: GuardedMeter
+    plans: Plans
     turns: list[Turn] = field(default_factory=list)
 
     @property
@@ -76,7 +75,7 @@ async def new_server(folder: Path, database_url: str, plans: Plans) -> AsyncIter
                 on_turn=turns.append,
                 steady_seconds=0.0,
             )
-            return Server(meter, turns)
+            return Server(meter, plans, turns)
 
         yield server
 
@@ -121,18 +120,9 @@ async def log_of(server: Server) -> list[dict[str, str]]:
 
 
 async def proved(server: Server) -> None:
-    """That the live state of shard 7 is the fold of its log."""
-    client = await server.store.of(SHARD)
-    state = ShardState(SHARD)
-    for stream_id, fields in await client.xrange(keys_of(SHARD).log):
-        event = read_event(SHARD, stream_id, fields)
-        assert event.seq == state.seq + 1
-        state.add(event)
-    for viewer_id, said in state.viewers.items():
-        assert read_viewer(await client.hgetall(keys_of(SHARD).viewer(viewer_id))) == said
-    for network, admitted in state.networks.items():
-        stored = await client.hget(keys_of(SHARD).network(network), "admitted")
-        assert stored == str(admitted)
+    """That every balance, decision and receipt is what the log says."""
+    report = await verify_live(server.store, server.plans.plan_of)
+    assert report.problems == ()
 
 
 async def totals(database: Database) -> Totals:
