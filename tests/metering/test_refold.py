@@ -7,8 +7,8 @@ from metering.entries import COLUMNS, read_id, row_of
 from metering.fold import ShardState
 from metering.refold import Refold
 from schema.instants import instant
-from tests.metering.archives import viewer
 from tests.metering.archives import view as view_entry
+from tests.metering.archives import viewer
 from tests.metering.ledgers import SHARD
 
 LATE = datetime(2100, 1, 1, tzinfo=UTC)
