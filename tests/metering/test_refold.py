@@ -7,8 +7,8 @@ from metering.entries import COLUMNS, read_id, row_of
 from metering.fold import ShardState
 from metering.refold import Refold
 from schema.instants import instant
-from tests.metering.archives import viewer
 from tests.metering.archives import view as view_entry
+from tests.metering.archives import viewer
 from tests.metering.ledgers import SHARD
 
 LATE = datetime(2100, 1, 1, tzinfo=UTC)
@@ -34,7 +34,7 @@ def folded(entries: list[tuple[str, dict[str, str]]]) -> ShardState:
 
 def some_entries(seed: int, count: int = 400) -> list[tuple[str, dict[str, str]]]:
     """Views of a few viewers in any order, in windows of every kind, under rising assignments."""
-    rng = random.Random(seed)  # noqa: S311  # nothing is kept secret by it
+    rng = random.Random(seed)
     people = [viewer(rng.choice("gu")) for _ in range(8)]
     entries = []
     for seq in range(1, count + 1):
