@@ -3,7 +3,7 @@
 import random
 from datetime import UTC, datetime
 
-from metering.entries import COLUMNS, read_id, row_of
+from metering.entries import COLUMNS, Readings, read_id, read_into
 from metering.fold import ShardState
 from metering.refold import Refold
 from schema.instants import instant
@@ -19,7 +19,10 @@ def refolded(entries: list[tuple[str, dict[str, str]]], recent: datetime = LATE)
     rows = []
     for stream_id, fields in entries:
         at_ms, seq = read_id(stream_id)
-        row = row_of(SHARD, instant(at_ms), seq, fields)
+        readings = Readings([], [], [])
+        flat = [part for pair in fields.items() for part in pair]
+        read_into(readings, SHARD, instant(at_ms), seq, flat)
+        [row] = readings.rows
         rows.append(dict(zip(COLUMNS, row, strict=False)) | {"is_erased": False})
     refold.add_rows(rows)
     return refold

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from lupa import luajit21
@@ -75,10 +76,11 @@ class Compiled:
 
 
 class Engine:
-    """One Lua state; `command` runs the commands that a script calls."""
+    """One Lua state, which whoever runs scripts in this process may share: they keep nothing."""
 
-    def __init__(self, command: Command) -> None:
-        self._command = command
+    def __init__(self) -> None:
+        self._command: Command = list
+        self._known: dict[str, Compiled] = {}
         # The scripts count bytes, as the server does.
         self._lua = luajit21.LuaRuntime(
             encoding="utf-8", unpack_returned_tuples=True, register_eval=False
@@ -90,6 +92,11 @@ class Engine:
 
     def compile(self, text: str) -> Compiled:
         """The script of a text that begins with `#!lua`; the simulator takes no other."""
+        if text not in self._known:
+            self._known[text] = self._compiled(text)
+        return self._known[text]
+
+    def _compiled(self, text: str) -> Compiled:
         named = _SHEBANG.match(text)
         assert named, "every script of the ledger begins with #!lua"
         flags = set((named[1] or "").split(",")) - {""}
@@ -97,8 +104,14 @@ class Engine:
         body = self._compile("\n" + text[named.end() :])
         return Compiled(body, may_write="no-writes" not in flags)
 
-    def run(self, script: Compiled, keys: Sequence[str], arguments: Sequence[str]) -> Reply:
-        """What the script answers; what it wrote before it failed stays written."""
+    def run(
+        self, script: Compiled, keys: Sequence[str], arguments: Sequence[str], command: Command
+    ) -> Reply:
+        """What the script answers; what it wrote before it failed stays written.
+
+        `command` runs the commands that it calls.
+        """
+        self._command = command
         return self._told(self._run(script.body, self._table(keys), self._table(arguments)))
 
     def _dispatch(self, *words: Any) -> Any:
@@ -133,6 +146,12 @@ class Engine:
         while (part := value[len(told) + 1]) is not None:
             told.append(self._told(part))
         return told
+
+
+@cache
+def engine() -> Engine:
+    """The one of this process."""
+    return Engine()
 
 
 def _word(word: Any) -> str:

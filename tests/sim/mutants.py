@@ -1,13 +1,11 @@
 """Planted bugs: what a simulator that is worth its time has to notice."""
 
-import asyncio
 import importlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import count
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -67,9 +65,6 @@ _numbers = count(1)
 def _another_receipt(call: Call) -> tuple[str | int, ...]:
     keys = [f"{key}{next(_numbers)}" if ":r:" in key else key for key in call.keys]
     return ("EVALSHA", call.script.digest, len(keys), *keys, *call.arguments)
-
-
-_patient = SimpleNamespace(**{**vars(asyncio), "timeout": lambda _: asyncio.timeout(None)})
 
 
 async def _mixed_up(self: Coalescer, batch: Any) -> None:
@@ -219,8 +214,8 @@ BUGS: tuple[ScriptBug | ClientBug, ...] = (
     ),
     ClientBug(
         "a silent store is waited for",
-        ("metering.coalescer:asyncio", "metering.store:asyncio"),
-        _patient,
+        ("metering.deadline:Deadline._come_due",),
+        lambda _: None,
     ),
     ClientBug(
         "a forgotten script skips a call", ("metering.calls:_first_unknown",), _second_unknown

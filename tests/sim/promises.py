@@ -32,12 +32,13 @@ from tests.sim.truth import Truth
 from tests.sim.world import Answered, World
 
 Logs = dict[int, list[AnyEvent]]
-"""The events of each shard, oldest first."""
+"""The events of each shard that has any, oldest first."""
 
 
 def broken(world: World) -> list[str]:
     """One sentence for each promise that was not kept, which begins with its name."""
-    logs = {shard: list(events_of(world.store, shard)) for shard in range(64)}
+    read = {shard: list(events_of(world.store, shard)) for shard in range(64)}
+    logs = {shard: log for shard, log in read.items() if log}
     return [
         *(problem for log in logs.values() for problem in _viewers(log, world)),
         *_answers(world, logs),
@@ -45,12 +46,7 @@ def broken(world: World) -> list[str]:
         *_floods(world, logs),
         *_requests(world, logs),
         *_carried_over(world, logs),
-        *(
-            problem
-            for shard, log in logs.items()
-            if log
-            for problem in _balances(world, shard, log)
-        ),
+        *(problem for shard, log in logs.items() for problem in _balances(world, shard, log)),
         *_unexplained(world.store, logs),
     ]
 
@@ -237,8 +233,8 @@ def _hashes(store: Store, prefix: str) -> set[str]:
 
 def _unexplained(store: Store, logs: Logs) -> Iterator[str]:
     """P4: what is in the store besides is a receipt or a flood, and goes away by itself."""
-    known = {keys_of(shard).log for shard, log in logs.items() if log}
-    known |= {keys_of(shard).head for shard, log in logs.items() if log}
+    known = {keys_of(shard).log for shard in logs}
+    known |= {keys_of(shard).head for shard in logs}
     for key in sorted(store.keys.values.keys() - known):
         kind = key.split(":")[1]
         if kind in {"r", "f"} and key not in store.keys.expiries:

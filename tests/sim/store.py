@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha1
 from typing import Any
 
-from tests.sim.lua import Compiled, Engine, Failure, Reply, Status
+from tests.sim.lua import Compiled, Failure, Reply, Status, engine
 
 WRONG_TYPE = Failure("WRONGTYPE Operation against a key holding the wrong kind of value")
 NO_SCRIPT = Failure("NOSCRIPT No matching script. Please use EVAL.")
@@ -98,7 +98,6 @@ class Store:
         """How many entries of the file are on disk."""
         self.on_entry: Callable[[str, str], None] = _ignored
         """Told of every entry that a stream gets."""
-        self._engine = Engine(self._from_script)
         self._scripts: dict[str, Compiled] = {}
         self._compiled: dict[str, Compiled] = {}
         self._script_keys: frozenset[str] = frozenset()
@@ -141,7 +140,7 @@ class Store:
             case ["LOAD", text]:
                 digest = sha1(text.encode(), usedforsecurity=False).hexdigest()
                 if digest not in self._compiled:
-                    self._compiled[digest] = self._engine.compile(self._edited(text))
+                    self._compiled[digest] = engine().compile(self._edited(text))
                 self._scripts[digest] = self._compiled[digest]
                 return digest
             case ["FLUSH", *_]:
@@ -159,7 +158,7 @@ class Store:
         keys, arguments = words[3 : 3 + count], words[3 + count :]
         self._script_keys, self._may_write = frozenset(keys), script.may_write
         try:
-            return self._engine.run(script, keys, arguments)
+            return engine().run(script, keys, arguments, self._from_script)
         finally:
             self._may_write = True
 
