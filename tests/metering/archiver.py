@@ -6,8 +6,6 @@ Says `ready`, then archives all shards until it dies.
 import asyncio
 import sys
 
-from redis.asyncio import Redis
-
 from db.pool import open_database
 from metering.archive import ArchiveRules
 from metering.rounds import Rounds
@@ -19,16 +17,12 @@ async def archive(database_url: str, redis_url: str, batch: int) -> None:
     """Archive for ever."""
     async with (
         open_database(database_url, size=3, statement_timeout_seconds=60) as database,
-        open_store(redis_url, timeout_seconds=60) as client,
+        open_store(redis_url, timeout_seconds=60) as store,
     ):
-
-        async def client_of(_shard: int) -> Redis:
-            return client
-
         # Long after the events: their logs are trimmed right behind the cursor.
         later_ms = NOON + 10 * 86_400_000
         rules = ArchiveRules(batch=batch, checkpoint_events=1000)
-        rounds = Rounds(database, client_of, SEED, rules=rules, clock_ms=lambda: later_ms)
+        rounds = Rounds(database, store.of, SEED, rules=rules, clock_ms=lambda: later_ms)
         print("ready", flush=True)
         while True:
             done = await rounds.round()
