@@ -5,12 +5,15 @@ decided meanwhile is in the ledger. Every process follows it, whether it has mis
 not: at no time may two places decide, see docs/decisions/0013.
 """
 
+import asyncio
 import os
 import platform
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
+
+from redis.exceptions import TimeoutError as ReplyTimeout
 
 from db.fallback import open_episode, standing_episode
 from db.pool import Database
@@ -29,8 +32,11 @@ LOOK_SECONDS = 1.0
 """How often a process looks for an episode that others opened."""
 STEADY_SECONDS = 3.0
 """How long a store answers before it is trusted again."""
-_ROUNDS = 3
-"""Times a call may meet the edge of an episode: one that opens, one that closes, and the first."""
+PROBE_SECONDS = 0.5
+"""How long a store whose time was over may take to answer a PING before it is away."""
+_ROUNDS = 8
+"""Times a call is asked: it may meet the edge of an episode, one that opens and one that closes,
+and a store that is late several times."""
 Answer = TypeVar("Answer")
 
 
@@ -169,8 +175,22 @@ class GuardedMeter:
                     raise self._refusal(away) from away
                 if not _is_loss(away):
                     raise
-                await self._lose(away)
+                if not await self._is_only_late(away):
+                    await self._lose(away)
         raise self._refusal("the store comes and goes")
+
+    async def _is_only_late(self, away: StoreUnavailable) -> bool:
+        """Whether a store whose time was over answers all the same: then it, or this machine, has
+        too much to do, and is asked again. To turn away from a store that is there would let a
+        viewer have twice what was not archived yet."""
+        if not isinstance(away.__cause__, TimeoutError | ReplyTimeout):
+            return False
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await self.ledger.ping()
+        except (StoreUnavailable, TimeoutError):
+            return False
+        return True
 
     def _deciding(self, standing: PostgresMeter) -> PostgresMeter:
         if self._on_loss == "refuse":

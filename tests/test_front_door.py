@@ -324,7 +324,7 @@ def test_no_command_prints_the_commands_and_installs_nothing(door: Door) -> None
 
     assert (status, err) == (0, "")
     assert out.splitlines()[0] == "./run serve           start the server, its stores included"
-    assert len(out.splitlines()) == 6
+    assert len(out.splitlines()) == 7
     assert not (door.root / ".venv").exists()
 
 

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 
 from db.embedded import running_stores
+from db.embedded.data_folder import write_secret
 from tests.faults.valkey import valkey_in
 
 pytestmark = pytest.mark.skipif(
@@ -24,13 +25,17 @@ CODES = ("I10", "J45", "E11", "A00", "B20")
 @pytest.fixture(scope="module")
 def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of every server of this file; the first start loads the catalogue."""
-    return tmp_path_factory.mktemp("data") / "codestile"
+    folder = tmp_path_factory.mktemp("data") / "codestile"
+    folder.mkdir(mode=0o700)
+    # Where commands beside the server find it too.
+    write_secret(folder / "guest.secret", SECRET)
+    return folder
 
 
 @pytest.fixture
 async def server(start_private_server: Any, data_folder: Path) -> AsyncIterator[Any]:
     """A server with private stores, which archives beside its pages."""
-    async with start_private_server(data_folder, CODESTILE_GUEST_SECRET=SECRET) as running:
+    async with start_private_server(data_folder) as running:
         yield running
 
 

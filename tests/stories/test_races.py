@@ -65,6 +65,19 @@ async def thousand_codes(catalogue: Any) -> list[str]:
     return [row["value"] for row in rows]
 
 
+def views_of(redis_url: str) -> int:
+    """The views that were recorded, or are counted and wait to be."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        waiting = [
+            int(held.split()[0])
+            for flood in client.scan_iter("{*}:f:*")
+            for name, held in client.hgetall(flood).items()
+            if name.startswith("+")
+        ]
+    counted = [int(event.get("count", "1@").split("@")[0]) for event in events_of(redis_url)]
+    return sum(counted) + sum(waiting)
+
+
 def events_of(redis_url: str) -> list[dict[str, str]]:
     """The fields of every event."""
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
@@ -89,7 +102,7 @@ async def test_thousand_codes_at_once_unlock_exactly_one(
     kinds = Counter(answer["__typename"] for answer in answers)
     assert kinds == {"CodePage": 1, "ViewLimitReached": 999}
     assert {a["allowance"]["used"] for a in answers if "allowance" in a} == {1}
-    assert len(events_of(redis_url)) == 1000
+    assert views_of(redis_url) == 1000
     assert (await codestile("ledger", "verify"))[0] == 0
 
 
@@ -103,7 +116,7 @@ async def test_one_code_a_thousand_times_at_once_is_charged_once(
     charged = Counter(answer["view"]["wasCharged"] for answer in answers)
     assert charged == {True: 1, False: 999}
     assert {answer["view"]["allowance"]["remaining"] for answer in answers} == {0}
-    assert len(events_of(redis_url)) == 1000
+    assert views_of(redis_url) == 1000
     assert (await codestile("ledger", "verify"))[0] == 0
 
 
