@@ -113,6 +113,22 @@ async def brought_back(server: Server) -> None:
             await asyncio.sleep(0.02)
 
 
+async def test_a_store_that_is_late_but_answers_is_asked_again_and_decides(
+    folder: Path, server: Server
+) -> None:
+    viewer = member()
+    async with valkey_in(folder) as valkey:
+        await decided(server, view_of(viewer, 1))
+        async with hanging(valkey):
+            late = asyncio.create_task(decided(server, view_of(viewer, 2)))
+            await asyncio.sleep(0.4)
+        answer = await late
+        entries = await (await server.store.of(SHARD)).xlen(keys_of(SHARD).log)
+
+    assert (answer.outcome, answer.allowance.used) == (Outcome.UNLOCKED, 2)
+    assert (server.meter.figures.losses, server.turns, entries) == (0, [], 2)
+
+
 async def log_of(server: Server) -> list[dict[str, str]]:
     """The fields of every event."""
     client = await server.store.of(SHARD)
