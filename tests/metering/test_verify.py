@@ -84,7 +84,8 @@ async def test_the_proof_holds_while_pages_are_read(
             number += 1
             crowd = viewers[number % 40 :][:5]
             await meter.view([view_of(viewer, number % 9) for viewer in crowd])
-            await meter.view([view_of(guest(network, shard=1), number)])
+            # Somebody new each time: repeats and refusals alone would soon be counted together.
+            await meter.view([view_of(guest(network, shard=1), number), view_of(member(), 1)])
 
     readers = [asyncio.create_task(read()) for _ in range(3)]
     reports = [await verify_live(store, plans.plan_of) for _ in range(3)]
