@@ -10,6 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
@@ -18,6 +19,7 @@ from redis.exceptions import TimeoutError as ReplyTimeout
 from db.fallback import open_episode, standing_episode
 from db.pool import Database
 from metering.archived import ArchiveReads
+from metering.deadline import Deadline
 from metering.fallback import EpisodeClosed, PostgresMeter
 from metering.imports import EPOCH_OF_IMPORTS, Importer
 from metering.meter import DEFAULT_ADMISSION, LedgerMeter
@@ -32,8 +34,9 @@ LOOK_SECONDS = 1.0
 """How often a process looks for an episode that others opened."""
 STEADY_SECONDS = 3.0
 """How long a store answers before it is trusted again."""
-PROBE_SECONDS = 0.5
+PROBE_SECONDS = 0.6
 """How long a store whose time was over may take to answer a PING before it is away."""
+_PROBE_AGAIN_SECONDS = 0.05
 _ROUNDS = 8
 """Times a call is asked: it may meet the edge of an episode, one that opens and one that closes,
 and a store that is late several times."""
@@ -111,6 +114,7 @@ class GuardedMeter:
         self._importer = Importer(database, ledger.store, admission)
         self._standing: PostgresMeter | None = None
         self._answers_since: float | None = None
+        self._probe: asyncio.Task[bool] | None = None
         self._seen = _Seen()
 
     @property
@@ -185,12 +189,21 @@ class GuardedMeter:
         viewer have twice what was not archived yet."""
         if not isinstance(away.__cause__, TimeoutError | ReplyTimeout):
             return False
+        if self._probe is None or self._probe.done():
+            self._probe = asyncio.create_task(self._answers_at_all())
+        # One for all who wait: a store with too much to do gets no more of it.
+        return await asyncio.shield(self._probe)
+
+    async def _answers_at_all(self) -> bool:
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                await self.ledger.ping()
-        except (StoreUnavailable, TimeoutError):
+            async with Deadline(PROBE_SECONDS):
+                while True:
+                    with suppress(StoreUnavailable):
+                        await self.ledger.ping()
+                        return True
+                    await asyncio.sleep(_PROBE_AGAIN_SECONDS)
+        except TimeoutError:
             return False
-        return True
 
     def _deciding(self, standing: PostgresMeter) -> PostgresMeter:
         if self._on_loss == "refuse":

@@ -31,6 +31,8 @@ STATE_FIELDS = (
 )
 """The fields of a viewer hash that are not codes; codes hold a colon, these never do."""
 
+COUNTED_RECEIPT_MS = 10_000
+"""How long one does whose view is counted with others."""
 RECEIPT_MS = 3_600_000
 """How long a request keeps its answer."""
 

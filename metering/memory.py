@@ -6,7 +6,7 @@ from metering.act_rules import codes_to_carry, event_of_act
 from metering.acts import result_of
 from metering.floods import Floods
 from metering.fold import ShardState, ViewerState
-from metering.live import RECEIPT_MS, read_receipt, receipt_of
+from metering.live import COUNTED_RECEIPT_MS, RECEIPT_MS, read_receipt, receipt_of
 from metering.log import TYPE_OF, AnyEvent
 from metering.meter import DEFAULT_ADMISSION, system_clock_ms
 from metering.networks import KEPT_LENGTH
@@ -148,6 +148,8 @@ class MemoryMeter:
         if self._is_counted(shard, viewer, request, verdict):
             event = self._event(shard, request, verdict)
             answer = receipt_of(event, verdict.resets_ms, is_counted=True)
+            told_ms = now_ms - RECEIPT_MS + COUNTED_RECEIPT_MS
+            self._receipts[number, request.request_id] = (told_ms, answer)
         else:
             event = self._event(shard, request, verdict)
             self._record(shard, event)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from metering.findings import Findings
 from metering.imports import answer_of
-from metering.live import RECEIPT_MS
+from metering.live import COUNTED, RECEIPT_MS
 from metering.log import AnyEvent
 from metering.stored import StoredReceipt
 from schema.events import EpochOpened, UnlockImported
@@ -37,6 +37,8 @@ class Receipts:
     def add(self, receipts: Iterable[StoredReceipt]) -> None:
         """Keep what was read until its event is met."""
         for receipt in receipts:
+            if receipt.stream_id.endswith(f"-{COUNTED}"):
+                continue  # its event is not there yet
             self._by_event[receipt.stream_id].append(receipt)
             if not 0 <= receipt.left_ms <= RECEIPT_MS:
                 self._found.add(

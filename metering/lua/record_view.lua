@@ -123,7 +123,9 @@ elseif outcome ~= 'M' then
     shown, met == '' and '-' or met}, ' ')
   local one = table.concat({code, short_request, context}, ' ')
   if is_counted(outcome, code, group, one) then
-    return {'DECIDED', answered(whole(now) .. '-*'), 0}
+    local counted = answered(whole(now) .. '-*')
+    redis.call('SET', receipt, counted, 'PX', COUNTED_RECEIPT_MS)
+    return {'DECIDED', counted, 0}
   end
 end
 

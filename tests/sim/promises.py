@@ -4,7 +4,7 @@ They are written down from what was asked and told, not from how the meter works
 fold and the rules.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -143,15 +143,17 @@ def _floods(world: World, logs: Logs) -> Iterator[str]:
         for event in log:
             if isinstance(event, PageViewed) and event.first_at is not None:
                 counted[event.viewer_id, event.outcome] += event.count
-    answered: Counter[tuple[str, Any]] = Counter()
+    answered: defaultdict[tuple[str, Any], set[str]] = defaultdict(set)
     for each in world.answered:
         if isinstance(each.answer, Decision) and each.answer.event_id is None:
-            answered[each.request.viewer.id, each.answer.outcome] += 1
+            # A request that is asked again is answered from its receipt and counts once.
+            answered[each.request.viewer.id, each.answer.outcome].add(each.request.request_id)
             if each.answer.outcome in (Outcome.UNLOCKED, Outcome.UNMETERED):
                 yield f"P3: {each.request.request_id} is {each.answer.outcome} and only counted"
-    for key, count in answered.items():
-        if counted[key] < count:
-            yield f"P3: {key} was answered {count} times uncounted, {counted[key]} are in the log"
+    for key, requests in answered.items():
+        if counted[key] < len(requests):
+            said = f"{len(requests)} times uncounted, {counted[key]} are in the log"
+            yield f"P3: {key} was answered {said}"
 
 
 def _requests(world: World, logs: Logs) -> Iterator[str]:

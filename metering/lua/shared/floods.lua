@@ -6,11 +6,13 @@
 --                '+' and the outcome, for repeats the code too -> the fields of the event
 -- waiting  set   ids of the shard's viewers for whom something waits
 --
--- What is counted answers like any view, but has no receipt: a flood must not fill the store.
+-- What is counted answers like any view, but its receipt is kept only as long as a lost reply is
+-- asked for again: a flood must not fill the store.
 
 local LOGGED_ONE_BY_ONE = 20
 local HOUR_MS = 3600000
 local MINUTE_MS = 60000
+local COUNTED_RECEIPT_MS = 10000
 
 local function write_counted(held)
   local count, first, outcome, viewer_kind, plan, assignment, window, used, limit, network, code,
