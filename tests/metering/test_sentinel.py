@@ -2,8 +2,9 @@
 told."""
 
 import asyncio
+import gc
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,20 @@ async def watched_in(folder: Path) -> AsyncIterator[Watched]:
         watched = Watched(master, replica, sentinels)
         await until(watched.is_settled)
         yield watched
+
+
+# redis-py leaves a connection to a killed master to the garbage collector.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What is left of lost connections is collected here and not in a test of others."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
