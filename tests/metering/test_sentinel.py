@@ -73,7 +73,7 @@ async def watched_in(folder: Path) -> AsyncIterator[Watched]:
         yield watched
 
 
-# redis-py leaves a connection to a killed master to the garbage collector.
+# Connections to a killed master are sometimes left to the garbage collector; why is not known.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
