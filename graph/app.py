@@ -66,7 +66,12 @@ async def build(
         plans = PlanBook(database)
         await plans.read()
         rule = AdmissionRule(budget=settings.network_budget)
-        async with open_ledger(urls.redis_url, plans.plan_of, admission=rule) as meter:
+        async with open_ledger(
+            urls.redis_url,
+            plans.plan_of,
+            admission=rule,
+            timeout_seconds=settings.store_timeout_seconds,
+        ) as meter:
             for sentence in await check_store(meter.store, settings.on_unsafe_store):
                 _log.warning("unsafe_store", problem=sentence)
             guarded = _guarded(meter, database, plans, rule, settings)

@@ -97,6 +97,8 @@ class Settings(BaseSettings):
     """What to do when the ledger's store could lose an acknowledged event."""
     on_store_loss: Literal["fallback", "refuse"] = "fallback"
     """What to do while the ledger's store is away: decide in PostgreSQL, or open no page."""
+    store_timeout_seconds: float = Field(0.25, ge=0.05, le=1.0)
+    """What a page may wait for the ledger's store, a second try included."""
     network_budget: int = Field(50, ge=1, le=1_000_000)
     """New guests of one network that may open a page in one period of 30 days."""
     exempt_networks: Networks | None = None

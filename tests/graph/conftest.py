@@ -29,7 +29,8 @@ async def services(catalogue: Database, redis_url: str) -> AsyncIterator[Service
     """The real parts, on the whole catalogue and an empty ledger, at a fixed hour."""
     plans = PlanBook(catalogue)
     await plans.read()
-    async with open_ledger(redis_url, plans.plan_of) as meter:
+    # The machine that runs the tests may stall for longer than a page may wait.
+    async with open_ledger(redis_url, plans.plan_of, timeout_seconds=5.0) as meter:
         yield Services(
             database=catalogue,
             meter=meter,

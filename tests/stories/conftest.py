@@ -58,12 +58,17 @@ class Server:
 Start = Callable[..., AbstractAsyncContextManager[Server]]
 
 
+STORE_TIMEOUT_SECONDS = 0.75
+"""Of the servers here: the machine that runs the tests may stall for longer than readers wait."""
+
+
 @asynccontextmanager
 async def started(*arguments: str, **environment: str) -> AsyncIterator[Server]:
     """`codestile serve` with those arguments and settings, told to stop at the end."""
+    patience = {"CODESTILE_STORE_TIMEOUT_SECONDS": str(STORE_TIMEOUT_SECONDS)}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "graph", "serve", "--port", "0", *arguments),
-        env={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error", **environment},
+        env={"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error", **patience, **environment},
         stdout=asyncio.subprocess.PIPE,
     )
     try:

@@ -3,11 +3,14 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.stories.conftest import STORE_TIMEOUT_SECONDS
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="finds the stores' processes through /proc"
@@ -65,7 +68,9 @@ async def test_valkey_killed_while_pages_are_read_is_a_typed_answer_and_comes_ba
     browser = new_browser(private_server)
     before = await browser.open("I10")
     os.kill(stores_of(private_server)["valkey-server"], signal.SIGSTOP)
+    stopped_at = time.monotonic()
     stopped = await browser.open("I10")
+    waited_seconds = time.monotonic() - stopped_at
     os.kill(stores_of(private_server)["valkey-server"], signal.SIGKILL)
 
     async def answers() -> bool:
@@ -80,6 +85,8 @@ async def test_valkey_killed_while_pages_are_read_is_a_typed_answer_and_comes_ba
         "METER_UNAVAILABLE",
     )
     assert stopped["retryAfterSeconds"] > 0
+    # No sooner: so long may a store take, by its setting.
+    assert waited_seconds >= STORE_TIMEOUT_SECONDS
     # What was charged before the kill is still known: the page is open, no other is.
     assert (after["__typename"], after["view"]["wasCharged"]) == ("CodePage", False)
     assert other["__typename"] == "ViewLimitReached"
