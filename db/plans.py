@@ -9,7 +9,7 @@ import asyncpg
 from db.pool import Database
 from db.queries import statements
 from schema.pages import SectionKind
-from schema.people import Assignment
+from schema.people import Assignment, ViewerKind
 from schema.plans import Plan, WindowKind
 
 
@@ -29,6 +29,9 @@ def _plan(row: asyncpg.Record) -> Plan:
         rolling_days=row["rolling_days"],
         open_sections=frozenset(SectionKind(name) for name in row["open_sections"]),
         can_list_crosswalks=row["can_list_crosswalks"],
+        viewer_kind=ViewerKind(row["viewer_kind"]),
+        points_capacity=row["points_capacity"],
+        points_per_second=row["points_per_second"],
     )
 
 

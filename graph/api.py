@@ -6,6 +6,7 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 
 from graph.describe import describe
+from graph.mutation import Mutation
 from graph.query import Query
 from graph.types.codes import CodeSystemRelease
 from graph.types.crosswalks import MapRelease
@@ -18,6 +19,7 @@ def api() -> strawberry.Schema:
     return describe(
         strawberry.Schema(
             Query,
+            Mutation,
             types=[CodeSystemRelease, MapRelease, OpenSection, LockedSection, EmptySection],
             config=StrawberryConfig(auto_camel_case=True),
         )

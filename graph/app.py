@@ -14,6 +14,7 @@ from db.embedded import StoreUrls
 from db.fallback import forget_fallback
 from db.plans import PlanBook, forget_network_keys
 from db.pool import Database, open_database
+from db.requests import forget as forget_requests
 from graph import ids
 from graph.api import api
 from graph.context import Context, Services
@@ -21,6 +22,9 @@ from graph.http import Call, GraphQLView
 from graph.identity import Guests, GuestTokens, Identify
 from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
+from graph.people.accounts import Accounts
+from graph.people.tokens import SessionCookie
+from graph.people.visitors import Visitors
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
 from metering.archived import UsageArchive
@@ -75,19 +79,22 @@ async def build(
             for sentence in await check_store(meter.store, settings.on_unsafe_store):
                 _log.warning("unsafe_store", problem=sentence)
             guarded = _guarded(meter, database, plans, rule, settings)
+            cookie = SessionCookie(settings.is_https)
             services = Services(
                 database=database,
                 meter=guarded,
                 plans=plans,
                 now=now,
                 event_id=partial(ids.encode_event, guest_secret),
+                accounts=Accounts(database, cookie),
             )
             guests = _guests(settings, guest_secret, plans, NetworkNames(database, guarded, rule))
             async with (
                 _housekeeping(database, guarded, plans, rule),
                 _watching(guarded),
             ):
-                view = _view(settings, services, identify or guests)
+                visitors = Visitors(guests, database, cookie, now)
+                view = _view(settings, services, identify or visitors)
                 problems = _problems_of(guarded, settings)
                 yield site(
                     view,
@@ -113,6 +120,7 @@ async def _housekeeping(
                 period = rule.period_at(await meter.now_ms())
                 await forget_network_keys(database, period, rule.period_ms)
                 await forget_fallback(database, FALLBACK_KEPT_SECONDS)
+                await forget_requests(database)
 
     async with _beside(rounds()):
         yield
@@ -217,6 +225,7 @@ def _view(settings: Settings, services: Services, identify: Identify) -> GraphQL
             request_key=call.idempotency_key or secrets.token_urlsafe(16),
             now=services.now(),
             limits=call.limits,
+            has_own_key=call.idempotency_key is not None,
         )
 
     return GraphQLView(

@@ -12,6 +12,7 @@ from graph.day import Day
 from graph.identity import Visit
 from graph.limits import Limits
 from graph.loaders import Loaders
+from graph.people.accounts import Accounts
 from metering.meter import Meter
 from schema.people import ViewerKind
 from schema.plans import Plan
@@ -28,6 +29,8 @@ class Services:
     """The clock, UTC."""
     event_id: Callable[[str], strawberry.ID]
     """The published form of an event's id, which tells nothing of other events."""
+    accounts: Accounts
+    """What people do with their accounts."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Context:
     """When the request came, UTC."""
     limits: Limits
     """What one request of this viewer may cost."""
+    has_own_key: bool = False
+    """Whether the request key is the client's."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -54,7 +54,11 @@ _HEADERS = {
     "Vary": f"Accept, Origin, Sec-Fetch-Site, Authorization, Cookie, {VIEWER_HEADER}",
     "Cache-Control": "private, no-store",
 }
-_CODES = {400: ErrorCode.BAD_USER_INPUT, 403: ErrorCode.FORBIDDEN}
+_CODES = {
+    400: ErrorCode.BAD_USER_INPUT,
+    401: ErrorCode.UNAUTHENTICATED,
+    403: ErrorCode.FORBIDDEN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ class GraphQLView:
             {**_HEADERS, **(answer.headers or {}), "X-Request-Id": request_id},
             f"{media_type or JSON}; charset=utf-8",
         )
-        for name, value in visit.minted.headers if visit and visit.minted else ():
+        for name, value in visit.headers if visit else ():
             response.headers.append(name, value)
         return response
 

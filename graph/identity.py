@@ -19,6 +19,7 @@ from typing import Protocol
 import structlog
 from starlette.requests import Request
 
+from schema.accounts import Account, ApiKey, Session
 from schema.people import Assignment, Network, Viewer, ViewerKind
 from schema.usage import ClientClass
 
@@ -76,6 +77,18 @@ class Minted:
     """Response headers that hand the token to the client."""
 
 
+async def _as_it_is(viewer: Viewer) -> Viewer:
+    return viewer
+
+
+async def _nowhere() -> Network:
+    raise RuntimeError("this request came from no network")
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(slots=True)
 class Visit:
     """One request's viewer."""
@@ -87,10 +100,25 @@ class Visit:
     """What kind of program asks, for usage figures."""
     mint: Callable[[], Awaitable[Minted]] | None = None
     """Makes a new guest in the network of the request; None where guests are not made."""
-    reassign: Callable[[Viewer], Viewer] = lambda viewer: viewer
-    """The same viewer on the newest version of its plan."""
+    reassign: Callable[[Viewer], Awaitable[Viewer]] = _as_it_is
+    """The same viewer on the plan that is in force now."""
     minted: Minted | None = None
     """The guest made during this request, the last if several."""
+    guest: Viewer | None = None
+    """The guest whose token came along, whoever asks: what it opened is carried over when its
+    bearer logs in."""
+    account: Account | None = None
+    """Who is logged in, or holds the key; None for guests."""
+    session: Session | None = None
+    """Where they are logged in; None for guests and for keys."""
+    key: ApiKey | None = None
+    """The key that was sent; None for people."""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    """Headers for the response, such as cookies."""
+    network: Callable[[], Awaitable[Network]] = _nowhere
+    """The pseudonym of the network that the request came from."""
+    is_exempt: Callable[[], bool] = _never
+    """Whether that network is outside every budget."""
     _minting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -98,7 +126,7 @@ class Visit:
         """The kind of viewer; somebody unknown is a guest."""
         return self.viewer.kind if self.viewer else ViewerKind.GUEST
 
-    async def guest(self) -> Viewer:
+    async def to_charge(self) -> Viewer:
         """The viewer to charge, made now when nobody is known; for requests that may charge."""
         async with self._minting:
             return self.viewer or await self._new()
@@ -108,17 +136,23 @@ class Visit:
         async with self._minting:
             return await self._new()
 
-    def reassigned(self) -> Viewer:
-        """The viewer on the newest version of its plan, after the plans were read again."""
+    async def reassigned(self) -> Viewer:
+        """The viewer on the plan that is in force now, after the plans were read again."""
         assert self.viewer is not None, "only a known viewer has an assignment"
-        self.viewer = self.reassign(self.viewer)
+        self.viewer = await self.reassign(self.viewer)
         return self.viewer
+
+    def leave(self) -> None:
+        """Whoever was logged in is not any more; the guest they were before does not come back."""
+        self.viewer = self.guest = None
+        self.account = self.session = None
 
     async def _new(self) -> Viewer:
         if not self.may_charge or self.mint is None:
             raise RuntimeError("this request may not make a guest; ask may_charge first")
         self.minted = await self.mint()
-        self.viewer = self.minted.viewer
+        self.viewer = self.guest = self.minted.viewer
+        self.headers.extend(self.minted.headers)
         return self.viewer
 
 
@@ -188,12 +222,16 @@ class Guests:
         """The guest of this request; a token that is forged, foreign or old is nobody's."""
         token = self._token(request)
         read = self.tokens.read(token) if token else None
+        viewer = self._viewer(*read) if read else None
         return Visit(
-            viewer=self._viewer(*read) if read else None,
+            viewer=viewer,
             may_charge=may_charge(request.method, request.headers),
             client=_client_class(request),
             mint=lambda: self._mint(request, is_first=read is None),
             reassign=self._reassign,
+            guest=viewer,
+            network=lambda: self.network_of(str(self._address(request))),
+            is_exempt=lambda: self._is_exempt(request, self._address(request)),
         )
 
     @property
@@ -218,11 +256,14 @@ class Guests:
         version = self.newest_plan()
         return Assignment(plan_key="guest", plan_version=version, number=version)
 
-    def _reassign(self, viewer: Viewer) -> Viewer:
+    async def _reassign(self, viewer: Viewer) -> Viewer:
         return viewer.model_copy(update={"assignment": self._assignment()})
 
+    def _address(self, request: Request) -> Address:
+        return client_address(request, self.trusted_proxies)
+
     async def _mint(self, request: Request, *, is_first: bool) -> Minted:
-        address = client_address(request, self.trusted_proxies)
+        address = self._address(request)
         network = None if self._is_exempt(request, address) else await self.network_of(str(address))
         key = request.headers.get("idempotency-key") if is_first else None
         guest_id = f"g{_base64(self._new_id(str(address), key))}"

@@ -16,6 +16,7 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     OperationDefinitionNode,
+    OperationType,
     SelectionSetNode,
 )
 
@@ -49,6 +50,9 @@ class Limits:
     """Operations in the document, whichever of them runs."""
     code_pages: int
     """`codePage` selections at the root of one operation."""
+    mutations: int
+    """Fields at the root of a mutation. One: what a second try of a password costs, and in whose
+    name the second change is made, is then never a question."""
     answer_fields: int
     """Fields that the lists of one operation may answer, as estimated before it runs
     (graph/estimate.py): about a hundred thousand take a second."""
@@ -71,6 +75,7 @@ _GUEST = Limits(
     fragments=30,
     operations=1,
     code_pages=1,
+    mutations=1,
     answer_fields=10_000,
     list_items=20,
     deadline_seconds=2.0,
@@ -88,6 +93,7 @@ _REGISTERED = Limits(
     fragments=50,
     operations=5,
     code_pages=5,
+    mutations=1,
     answer_fields=40_000,
     list_items=50,
     deadline_seconds=5.0,
@@ -105,6 +111,7 @@ _PARTNER = Limits(
     fragments=50,
     operations=5,
     code_pages=20,
+    mutations=1,
     answer_fields=200_000,
     list_items=100,
     deadline_seconds=10.0,
@@ -133,6 +140,7 @@ class Measure:
     introspection_fields: int = 0
     directives: int = 0
     code_pages: int = 0
+    mutations: int = 0
     fragments: int = 0
     operations: int = 0
     visited: int = 0
@@ -150,6 +158,7 @@ _LIMITED = {
     "introspection_fields": "introspection fields",
     "directives": "directives",
     "code_pages": "codePage selections in one operation",
+    "mutations": "fields at the root of a mutation",
     "fragments": "fragments",
     "operations": "operations in one document",
 }
@@ -184,8 +193,10 @@ def measure(document: DocumentNode) -> Measure | None:
     if not _expand_fragments(tallies):
         return None
     totals = [_tally(operation) for operation in operations]
-    for total in totals:
+    for operation, total in zip(operations, totals, strict=True):
         total.expand(tallies)
+        if operation.operation is OperationType.MUTATION:
+            total.mutations = total.root_fields
     return Measure(
         **{name: max((getattr(t, name) for t in totals), default=0) for name in _COUNTED},
         tokens=document.token_count,
@@ -217,6 +228,7 @@ class _Tally:
         self.introspection_fields = 0
         self.directives = 0
         self.code_pages = 0
+        self.mutations = 0
         self.visited = 0
         self.spreads: list[_Spread] = []
 

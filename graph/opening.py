@@ -8,6 +8,7 @@ import strawberry
 from graph import offers
 from graph.context import Context
 from graph.day import Day
+from graph.identity import Visit
 from graph.loaders import CodeAsked
 from graph.lookup import missing, unavailable
 from graph.sections import Grant, Reader, sections_of
@@ -83,13 +84,13 @@ async def _metered(context: Context, page: Page, on: Day, path: str) -> CodePage
 
 async def _decide(context: Context, code: CodeKey, path: str) -> Decision:
     """The meter's decision; a viewer whose token has been overtaken is renewed and asks again."""
-    viewer = await context.visit.guest()
+    viewer = await context.visit.to_charge()
     for _ in range(3):
         request = ViewRequest(
             viewer=viewer,
             code=code,
             request_id=_request_id(context, viewer, code, path),
-            context=ViewContext(client=context.visit.client),
+            context=_context_of(context.visit),
         )
         answer = await context.loaders.decisions.load(request)
         if isinstance(answer, Decision):
@@ -98,11 +99,15 @@ async def _decide(context: Context, code: CodeKey, path: str) -> Decision:
     raise StoreUnavailable("valkey", "the viewer changed faster than the meter could follow")
 
 
+def _context_of(visit: Visit) -> ViewContext:
+    return ViewContext(client=visit.client, key_id=visit.key.id if visit.key else None)
+
+
 async def _redirected(context: Context, answer: Redirect) -> Viewer:
     """The viewer to ask as instead: on the newest plan, or a new guest in place of the old."""
     if answer is Redirect.STALE_ASSIGNMENT:
         await context.services.plans.read()
-        return context.visit.reassigned()
+        return await context.visit.reassigned()
     return await context.visit.renew()
 
 

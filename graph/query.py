@@ -24,7 +24,7 @@ from graph.lookup import (
     unavailable,
 )
 from graph.masking import ErrorCode, coded
-from graph.opening import allowance_of, open_page
+from graph.opening import open_page
 from graph.types.codes import CodeSystem
 from graph.types.crosswalks import Translation, Translations
 from graph.types.pages import CodePageResult
@@ -36,7 +36,7 @@ from graph.types.problems import (
     ServiceUnavailable,
 )
 from graph.types.relay import Node
-from graph.types.viewer import Allowance, Meter
+from graph.viewer import Viewer
 from schema.codes import CodeKey, CodeSystemKey, normalize
 from schema.crosswalks import TranslationDirection
 from schema.errors import StoreUnavailable
@@ -54,29 +54,6 @@ MOST = "at most {} for guests, {} for registered readers and subscribers, {} for
         for kind in (ViewerKind.GUEST, ViewerKind.REGISTERED, ViewerKind.PARTNER)
     )
 )
-
-
-@strawberry.type
-class Viewer:
-    """Who is asking, and what they have left."""
-
-    kind: ViewerKind
-    """What kind of viewer."""
-
-    @strawberry.field
-    async def allowance(
-        self,
-        info: Info,
-        meter: Annotated[
-            Meter, strawberry.argument(description="What is counted.")
-        ] = Meter.CODE_PAGE_VIEW,
-    ) -> Allowance | None:
-        """What this viewer has left when asked; a page opened by the same operation tells what is
-        left after it. Null, with an error, while the ledger does not answer."""
-        del meter  # one meter so far
-        context = info.context
-        found = await allowance_of(context)
-        return offers.allowance(found, context.viewer_kind, context.services.plans.newest)
 
 
 @strawberry.type
@@ -104,7 +81,7 @@ class Query:
     @strawberry.field
     async def viewer(self, info: Info) -> Viewer:
         """Who is asking. Asking makes nobody a guest and charges nothing."""
-        return Viewer(kind=info.context.viewer_kind)
+        return Viewer.of(info.context)
 
     @strawberry.field
     async def code_systems(self, info: Info) -> list[CodeSystem] | None:

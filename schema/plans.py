@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 from schema.pages import SectionKind
+from schema.people import ViewerKind
 from schema.shape import Shape
 
 
@@ -35,3 +36,9 @@ class Plan(Shape):
     """Sections open on a granted page."""
     can_list_crosswalks: bool
     """Whether the root field `crosswalks` answers this plan."""
+    viewer_kind: ViewerKind
+    """What kind of viewer whoever is on the plan is."""
+    points_capacity: int = 1000
+    """Points of the API that may be spent at once."""
+    points_per_second: int = 20
+    """Points that come back in a second."""

@@ -2,7 +2,7 @@
 -- Every version of every plan, by key, newest version first.
 SELECT
     key, version, page_view_limit, window_kind, time_zone, rolling_days, open_sections,
-    can_list_crosswalks
+    can_list_crosswalks, viewer_kind, points_capacity, points_per_second
 FROM plan
 ORDER BY key, version DESC;
 

@@ -6,6 +6,9 @@ import strawberry
 
 from graph.types.codes import Code
 from graph.types.upgrade import UpgradeOffer
+from schema.accounts import ApiScope
+
+strawberry.enum(ApiScope)
 
 
 @strawberry.enum
@@ -18,8 +21,14 @@ class ProblemCode(StrEnum):
     """The question cannot be asked so."""
     NOT_LOADED = "NOT_LOADED"
     """What was asked about exists, and is not loaded here for that date."""
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    """Nobody is logged in, or what was given proves nobody."""
     FORBIDDEN = "FORBIDDEN"
     """This viewer may not ask that."""
+    CONFLICT = "CONFLICT"
+    """It cannot be done as things stand."""
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+    """The same Idempotency-Key came before with another request."""
     VIEW_LIMIT_REACHED = "VIEW_LIMIT_REACHED"
     """The allowance of code page views is spent."""
     RATE_LIMITED = "RATE_LIMITED"
@@ -71,15 +80,33 @@ class InvalidInput(Problem):
 
 @strawberry.type
 class NotFound(Problem):
-    """There is no such code in that system."""
+    """There is nothing that the question names: no such code in that system, or nothing of that
+    id that the viewer may know of."""
+
+    @classmethod
+    def because(cls, message: str) -> "NotFound":
+        """What was not found, and what to do."""
+        return cls(problem_code=ProblemCode.NOT_FOUND, message=message)
 
 
 @strawberry.type
 class Forbidden(Problem):
     """This viewer may not ask that."""
 
-    upgrade: UpgradeOffer | None
+    upgrade: UpgradeOffer | None = None
     """What would allow it; null when nothing the viewer can do would."""
+    required_scope: ApiScope | None = None
+    """The scope that the key lacks; null when that is not why."""
+
+
+@strawberry.type
+class Unauthenticated(Problem):
+    """Nobody is logged in, or what was given proves nobody."""
+
+
+@strawberry.type
+class Conflict(Problem):
+    """It cannot be done as things stand; the message says what stands in its way."""
 
 
 @strawberry.type

@@ -9,7 +9,7 @@ import pytest
 from db.plans import PlanBook, network_key, plan_versions
 from db.pool import Database
 from schema.pages import SectionKind
-from schema.people import Assignment
+from schema.people import Assignment, ViewerKind
 from schema.plans import Plan, WindowKind
 
 PERIOD_MS = 30 * 24 * 3600 * 1000
@@ -18,13 +18,14 @@ GUEST = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE
 
 
 @pytest.mark.parametrize(
-    ("key", "limit", "window", "sections", "can_list_crosswalks"),
+    ("key", "limit", "window", "sections", "can_list_crosswalks", "points"),
     [
-        ("guest", 1, WindowKind.LIFETIME, GUEST, False),
-        ("registered", 5, WindowKind.LIFETIME, EVERY, False),
-        ("subscriber", None, WindowKind.LIFETIME, EVERY, True),
-        ("partner", 10_000, WindowKind.MONTH, EVERY, True),
-        ("staff", None, WindowKind.LIFETIME, EVERY, True),
+        ("guest", 1, WindowKind.LIFETIME, GUEST, False, (500, 5)),
+        ("registered", 5, WindowKind.LIFETIME, EVERY, False, (1000, 20)),
+        ("returned", 0, WindowKind.LIFETIME, EVERY, False, (1000, 20)),
+        ("subscriber", None, WindowKind.LIFETIME, EVERY, True, (1000, 20)),
+        ("partner", 10_000, WindowKind.MONTH, EVERY, True, (5000, 100)),
+        ("staff", None, WindowKind.LIFETIME, EVERY, True, (5000, 100)),
     ],
 )
 async def test_the_seeded_terms(
@@ -34,11 +35,14 @@ async def test_the_seeded_terms(
     window: WindowKind,
     sections: frozenset[SectionKind],
     can_list_crosswalks: bool,
+    points: tuple[int, int],
 ) -> None:
     book = PlanBook(database)
     await book.read()
 
-    assert sorted(book.newest) == ["guest", "partner", "registered", "staff", "subscriber"]
+    assert sorted(book.newest) == [
+        *("guest", "partner", "registered", "returned", "staff", "subscriber")
+    ]
     assert book.newest[key] == Plan(
         key=key,
         version=1,
@@ -48,6 +52,9 @@ async def test_the_seeded_terms(
         rolling_days=None,
         open_sections=sections,
         can_list_crosswalks=can_list_crosswalks,
+        viewer_kind=ViewerKind("REGISTERED" if key == "returned" else key.upper()),
+        points_capacity=points[0],
+        points_per_second=points[1],
     )
 
 
@@ -56,8 +63,8 @@ async def add_guest_version(database: Database, version: int, limit: int) -> Non
         await connection.execute(
             """
             INSERT INTO plan (key, version, page_view_limit, window_kind, rolling_days,
-                              open_sections, can_list_crosswalks)
-            VALUES ('guest', $1, $2, 'ROLLING', 30, '{HISTORY}', false)
+                              open_sections, can_list_crosswalks, viewer_kind)
+            VALUES ('guest', $1, $2, 'ROLLING', 30, '{HISTORY}', false, 'GUEST')
             """,
             version,
             limit,

@@ -16,6 +16,8 @@ from graph.api import api
 from graph.context import Context, Services
 from graph.identity import Visit
 from graph.limits import LIMITS
+from graph.people.accounts import Accounts
+from graph.people.tokens import SessionCookie
 from metering.meter import open_ledger
 from metering.shards import shard_of
 from schema.people import Assignment, Viewer, ViewerKind
@@ -37,6 +39,7 @@ async def services(catalogue: Database, redis_url: str) -> AsyncIterator[Service
             plans=plans,
             now=lambda: NOW,
             event_id=partial(ids.encode_event, b"a secret of the tests"),
+            accounts=Accounts(catalogue, SessionCookie(is_https=False)),
         )
 
 

@@ -25,7 +25,8 @@ async def test_changed_plan_is_noticed_and_keys_of_past_periods_are_forgotten(
         async with database.connection() as connection:
             await connection.execute(
                 "INSERT INTO plan (key, version, page_view_limit, window_kind, open_sections, "
-                "can_list_crosswalks) VALUES ('guest', 2, 2, 'LIFETIME', '{HISTORY}', false)"
+                "can_list_crosswalks, viewer_kind) "
+                "VALUES ('guest', 2, 2, 'LIFETIME', '{HISTORY}', false, 'GUEST')"
             )
         async with asyncio.timeout(5):
             while plans.newest["guest"].version == 1 or len(await periods(database)) > 1:

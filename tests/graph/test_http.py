@@ -91,7 +91,7 @@ class Query:
         visit = info.context.call.visit
         if not visit.may_charge:
             return "preview"
-        return (await visit.guest()).id
+        return (await visit.to_charge()).id
 
 
 @strawberry.type

@@ -95,7 +95,7 @@ async def test_a_token_identifies_by_cookie_and_by_header(networks):
         assert visit.viewer is not None
         assert (visit.viewer.id, visit.viewer.shard, visit.viewer.network) == (GUEST, 12, NETWORK)
         assert visit.viewer.assignment == Assignment(plan_key="guest", plan_version=3, number=3)
-        assert await visit.guest() is visit.viewer
+        assert await visit.to_charge() is visit.viewer
         assert visit.minted is None
     assert networks.asked == []
 
@@ -132,7 +132,7 @@ async def test_a_new_guest_is_made_in_the_network_of_the_request(networks):
     identify = guests(networks)
     visit = await identify(request())
 
-    guest = await visit.guest()
+    guest = await visit.to_charge()
 
     assert networks.asked == ["203.0.113.7"]
     assert guest.network == await networks.of("203.0.113.7")
@@ -146,7 +146,7 @@ async def test_a_new_guest_is_made_in_the_network_of_the_request(networks):
 async def test_asked_twice_one_guest_is_made(networks):
     visit = await guests(networks)(request())
 
-    first, second = await visit.guest(), await visit.guest()
+    first, second = await visit.to_charge(), await visit.to_charge()
 
     assert first is second
     assert len(networks.asked) == 1
@@ -166,7 +166,7 @@ async def test_a_renewed_guest_is_another(networks):
 
 async def guest_made_for(networks: Networks, **options: str) -> str:
     visit = await guests(networks)(request(**options))
-    return (await visit.guest()).id
+    return (await visit.to_charge()).id
 
 
 async def test_a_first_request_sent_again_makes_the_same_guest(networks):
@@ -196,9 +196,9 @@ async def test_somebody_behind_an_unknown_proxy_is_no_neighbour(networks):
     )
     forwarded = request(client="127.0.0.1", x_forwarded_for="127.0.0.1")
 
-    assert (await (await near(request(client="127.0.0.1"))).guest()).network is None
-    assert (await (await near(forwarded)).guest()).network is not None
-    assert (await (await known(forwarded)).guest()).network is None
+    assert (await (await near(request(client="127.0.0.1"))).to_charge()).network is None
+    assert (await (await near(forwarded)).to_charge()).network is not None
+    assert (await (await known(forwarded)).to_charge()).network is None
 
 
 async def test_a_guest_on_an_older_plan_stays_itself(networks):
@@ -207,7 +207,7 @@ async def test_a_guest_on_an_older_plan_stays_itself(networks):
     visit = await guests(networks, newest_plan=lambda: version[0])(request(Codestile_Viewer=token))
     version[0] = 4
 
-    moved = visit.reassigned()
+    moved = await visit.reassigned()
 
     assert (moved.id, moved.assignment.plan_version, moved.assignment.number) == (GUEST, 4, 4)
     assert visit.viewer is moved
@@ -218,7 +218,7 @@ async def test_a_guest_outside_the_budget_has_no_network(networks):
     exempt = (ip_network("203.0.113.0/24"),)
     visit = await guests(networks, exempt_networks=exempt)(request())
 
-    guest = await visit.guest()
+    guest = await visit.to_charge()
 
     assert guest.network is None
     assert guest.shard == 23
@@ -230,7 +230,7 @@ async def test_a_request_that_may_not_charge_makes_no_guest(networks, headers):
     visit = await guests(networks)(request("GET", **headers))
 
     with pytest.raises(RuntimeError, match="may not make a guest"):
-        await visit.guest()
+        await visit.to_charge()
     with pytest.raises(RuntimeError, match="may not make a guest"):
         await visit.renew()
     assert (visit.viewer, visit.minted, networks.asked) == (None, None, [])
@@ -249,7 +249,7 @@ async def test_a_request_that_may_not_charge_makes_no_guest(networks, headers):
 async def test_a_new_guest_is_handed_its_token(networks, is_https, cookie):
     visit = await guests(networks, is_https=is_https)(request())
 
-    await visit.guest()
+    await visit.to_charge()
 
     assert visit.minted is not None
     token = visit.minted.token
@@ -266,8 +266,8 @@ async def test_a_viewer_can_be_given(networks):
 
     visit = Visit(known.viewer, may_charge=True)
 
-    assert await visit.guest() is known.viewer
-    assert visit.reassigned() is known.viewer
+    assert await visit.to_charge() is known.viewer
+    assert await visit.reassigned() is known.viewer
 
 
 PROXIES: tuple[IPv4Network | IPv6Network, ...] = (

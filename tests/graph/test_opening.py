@@ -79,7 +79,8 @@ async def test_plan_changed_meanwhile_is_read_again_before_the_view_is_decided(
     async with database.connection() as connection:
         await connection.execute(
             "INSERT INTO plan (key, version, page_view_limit, window_kind, open_sections, "
-            "can_list_crosswalks) VALUES ('guest', 2, 2, 'LIFETIME', '{HISTORY}', false)"
+            "can_list_crosswalks, viewer_kind) "
+            "VALUES ('guest', 2, 2, 'LIFETIME', '{HISTORY}', false, 'GUEST')"
         )
     viewer = guest_of(None)
     elsewhere = viewer.model_copy(update={"assignment": guest_of(None, 2).assignment})
@@ -90,7 +91,7 @@ async def test_plan_changed_meanwhile_is_read_again_before_the_view_is_decided(
     )
     await meter.view([first])
 
-    def reassign(guest: Viewer) -> Viewer:
+    async def reassign(guest: Viewer) -> Viewer:
         version = plans.newest["guest"].version
         assignment = Assignment(plan_key="guest", plan_version=version, number=version)
         return guest.model_copy(update={"assignment": assignment})

@@ -58,6 +58,7 @@ def plan(
         rolling_days=rolling_days,
         open_sections=frozenset(SectionKind),
         can_list_crosswalks=False,
+        viewer_kind=ViewerKind.REGISTERED,
     )
 
 

@@ -1,0 +1,45 @@
+-- name: lock_account
+-- Holds the account until the transaction ends: the number of its assignment, or no row.
+-- $1 account id
+SELECT assignment
+FROM account
+WHERE id = $1
+FOR UPDATE;
+
+-- name: assign
+-- Puts an account on the newest version of a plan: the new assignment, or no row for an unknown
+-- plan.
+-- $1 account id, $2 number of the new assignment, $3 plan key, $4 when it ends or null,
+-- $5 actor, $6 reason, $7 when the ledger was told, null when it has to be
+INSERT INTO assignment
+    (account_id, number, plan_key, plan_version, ends_at, actor, reason, fenced_at)
+SELECT $1, $2, p.key, p.version, $4::timestamptz, $5, $6, $7::timestamptz
+FROM plan AS p
+WHERE p.key = $3
+ORDER BY p.version DESC
+LIMIT 1
+RETURNING number, plan_key, plan_version;
+
+-- name: set_assignment
+-- Lets an assignment be in force; returns nothing.
+-- $1 account id, $2 its number
+UPDATE account
+SET assignment = $2
+WHERE id = $1;
+
+-- name: unfenced
+-- Assignments that the ledger has not been told of, oldest first.
+-- $1 made before this instant, $2 how many at most
+SELECT s.account_id, s.number, s.plan_key, s.plan_version, s.actor, s.reason, p.viewer_kind
+FROM assignment AS s
+JOIN plan AS p ON p.key = s.plan_key AND p.version = s.plan_version
+WHERE s.fenced_at IS NULL AND s.made_at < $1
+ORDER BY s.made_at, s.account_id, s.number
+LIMIT $2;
+
+-- name: note_fenced
+-- Notes that the ledger knows an assignment; returns nothing.
+-- $1 account id, $2 number, $3 when
+UPDATE assignment
+SET fenced_at = $3
+WHERE account_id = $1 AND number = $2 AND fenced_at IS NULL;

@@ -1,0 +1,58 @@
+"""Who may ask what: the one place where a kind of viewer is demanded.
+
+Every answer is a value, a member of the field's result union. docs/access.md lists what each kind
+of viewer may ask; tests/graph/test_access.py holds the same table against the schema.
+"""
+
+from graph.context import Context
+from graph.types.problems import Forbidden, ProblemCode, Unauthenticated
+from schema.accounts import Account, ApiScope
+from schema.people import ViewerKind
+
+
+def account_of(context: Context) -> Account | Unauthenticated:
+    """Whoever is logged in or holds a key."""
+    if context.visit.account is None:
+        return Unauthenticated(
+            problem_code=ProblemCode.UNAUTHENTICATED, message="Log in to do this."
+        )
+    return context.visit.account
+
+
+def person_of(context: Context) -> Account | Unauthenticated | Forbidden:
+    """Whoever is logged in: a key manages neither its account nor other keys."""
+    if context.visit.key is not None:
+        return _forbidden("A key cannot do this: log in.")
+    return account_of(context)
+
+
+def partner_of(context: Context) -> Account | Unauthenticated | Forbidden:
+    """The partner who is logged in."""
+    person = person_of(context)
+    if isinstance(person, Account) and person.kind is not ViewerKind.PARTNER:
+        return _forbidden("Keys are for partners: ask us for a contract.")
+    return person
+
+
+def staff_of(context: Context) -> Account | Unauthenticated | Forbidden:
+    """The member of the staff who is logged in."""
+    person = person_of(context)
+    if isinstance(person, Account) and person.kind is not ViewerKind.STAFF:
+        return _forbidden("Only the site's staff may do this.")
+    return person
+
+
+def lacks(context: Context, scope: ApiScope) -> Forbidden | None:
+    """The refusal of a key without that scope; people have all."""
+    key = context.visit.key
+    if key is None or scope in key.scopes:
+        return None
+    return Forbidden(
+        problem_code=ProblemCode.FORBIDDEN,
+        message=f"This key was not given the scope {scope}.",
+        required_scope=scope,
+    )
+
+
+def _forbidden(message: str) -> Forbidden:
+    return Forbidden(problem_code=ProblemCode.FORBIDDEN, message=message)

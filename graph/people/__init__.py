@@ -1,0 +1,1 @@
+"""People and firms that the site knows: their accounts, sessions and keys."""
