@@ -33,6 +33,7 @@ def test_every_promise_is_kept_in_2000_seeds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_every_promise_is_kept_in_20000_other_seeds() -> None:
     report = run_seeds(1_000_000, 20_000)
 

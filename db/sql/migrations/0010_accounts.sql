@@ -76,6 +76,12 @@ CREATE TABLE deleted_address (
     deleted_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Accounts that are gone from here, and whose ledger has to be erased; a row goes when that is done.
+CREATE TABLE erasure (
+    account_id text PRIMARY KEY CHECK (account_id ~ '^u[A-Za-z0-9_-]{22}$'),
+    asked_at timestamptz NOT NULL DEFAULT now()
+);
+
 -- How many accounts a network has made on a day; its name is a pseudonym, as guests' are.
 CREATE TABLE network_accounts (
     network text NOT NULL CHECK (length(network) = 22),
