@@ -38,7 +38,7 @@ async def account_by_session(
         return None
     if now - row["last_seen_at"] > SEEN_TO:
         await database.fetch(statements("accounts")["touch_session"], row["session_id"], now)
-    return read_account(row), _session(row)
+    return read_account(row), read_session(row)
 
 
 def read_account(row: asyncpg.Record) -> Account:
@@ -55,18 +55,13 @@ def read_account(row: asyncpg.Record) -> Account:
     )
 
 
-def _session(row: asyncpg.Record) -> Session:
+def read_session(row: asyncpg.Record) -> Session:
+    """The session in a row of any statement that reads sessions."""
     return Session(
         id=row["session_id"],
-        account_id=row["id"],
+        account_id=row["account_id"],
         client=ClientClass(row["client"]),
         created_at=row["began_at"],
         last_seen_at=row["last_seen_at"],
         expires_at=row["expires_at"],
     )
-
-
-async def end_session(database: Database, account_id: str, session_id: str) -> bool:
-    """Whether there was such a session of the account, which has ended now."""
-    row = await database.fetch_one(statements("accounts")["end_session"], account_id, session_id)
-    return row is not None

@@ -1,9 +1,7 @@
 """Erasing a person: the account, and the guests that it once was."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from db.fallback import erase_fallback
@@ -12,6 +10,7 @@ from db.usage_reads import events_about
 from metering.live import read_viewer
 from metering.meter import Meter
 from metering.places import shard_of_viewer
+from metering.requests import derived_id
 from metering.shards import keys_of
 from metering.store import Store, store_errors
 from schema.acts import ActResult, EraseViewer
@@ -45,7 +44,7 @@ async def erase_person(
     for guest_id in await _guests_of(store, database, act):
         shard = await shard_of_viewer(store, database, guest_id)
         if shard is not None:
-            request_id = _derived(act.request_id, guest_id)
+            request_id = derived_id(act.request_id, guest_id)
             guest = {"viewer_id": guest_id, "shard": shard, "request_id": request_id}
             erased.append(await _erase(meter, database, act.model_copy(update=guest)))
     erased.append(await _erase(meter, database, act))
@@ -69,9 +68,3 @@ async def _erase(meter: Meter, database: Database, act: EraseViewer) -> Erased:
     result = await meter.perform(act)
     await erase_fallback(database, act.viewer_id)
     return Erased(act.viewer_id, result)
-
-
-def _derived(request_id: str, viewer_id: str) -> str:
-    """The id of one part of a request, the same whenever it is repeated."""
-    digest = sha256(f"{request_id} {viewer_id}".encode()).digest()
-    return urlsafe_b64encode(digest)[:22].decode()

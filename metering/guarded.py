@@ -148,10 +148,12 @@ class GuardedMeter:
         Raises StoreUnavailable when PostgreSQL is away: then what was known stays so.
         """
         self._follow(await standing_episode(self._database), "")
-        if self._standing is None:
+        standing = self._standing
+        if standing is None:
             self._answers_since = None
-        elif await self._is_steady():
-            await self._bring_back(self._standing.episode)
+        # A page may learn meanwhile that the episode has ended.
+        elif await self._is_steady() and self._standing is standing:
+            await self._bring_back(standing.episode)
 
     def _count(self, decision: Decision) -> None:
         if decision.event_id is None:

@@ -5,6 +5,7 @@ CodestileError
 ├── OptionRefused        a command was given what it cannot take
 ├── StoreUnavailable     PostgreSQL or Valkey did not answer in time
 │   └── MeterOverloaded  more calls of the ledger wait in this process than can be answered in time
+├── TooBusy              too many passwords wait to be hashed
 ├── UnsafeStore          a store runs with options that could lose or invent an event
 ├── RebuildRefused       the log has events that the archive missed: a fold would lose them
 ├── DataFolderInUse      another server holds this data folder
@@ -48,6 +49,12 @@ class MeterOverloaded(StoreUnavailable):
 
     def __init__(self, waiting: int) -> None:
         super().__init__("valkey", f"{waiting} calls wait already", retry_after_seconds=1)
+
+
+class TooBusy(CodestileError):
+    """Too many passwords wait to be hashed in this process; this one was not begun."""
+
+    retry_after_seconds = 2
 
 
 class UnsafeStore(CodestileError):

@@ -6,15 +6,13 @@ same name is refused.
 """
 
 import hashlib
-from base64 import urlsafe_b64encode
 
 import orjson
 
 from db.requests import claim
 from graph.context import Context
 from graph.types.problems import Conflict, ProblemCode
-
-REQUEST_ID_LENGTH = 22
+from metering.requests import derived_id
 
 
 def name_of(context: Context, operation: str, who: str) -> bytes:
@@ -29,8 +27,7 @@ def name_of(context: Context, operation: str, who: str) -> bytes:
 
 def request_id_of(name: bytes, part: str = "") -> str:
     """The 22 URL-safe characters that name a change, or a part of it, for the ledger."""
-    digest = hashlib.sha256(name + part.encode()).digest()
-    return urlsafe_b64encode(digest).decode()[:REQUEST_ID_LENGTH]
+    return derived_id(name.hex(), part)
 
 
 async def mismatch(context: Context, name: bytes, wanted: object) -> Conflict | None:

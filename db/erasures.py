@@ -1,0 +1,37 @@
+"""Deleting an account: here at once, in the ledger as soon as it answers."""
+
+from datetime import datetime
+
+from db.pool import Database
+from db.queries import statements
+
+
+async def delete_account(
+    database: Database, account_id: str, address_digest: bytes, now: datetime
+) -> bool:
+    """Delete an account and all that hangs on it, and note that its ledger has to be erased;
+    False when there is none. Of its address that keyed digest stays."""
+    named = statements("erasures")
+    async with database.connection() as connection, connection.transaction():
+        if await connection.fetchval(named["delete_account"], account_id) is None:
+            return False
+        await connection.execute(named["keep_deleted_address"], address_digest)
+        await connection.execute(named["keep_erasure"], account_id, now)
+    return True
+
+
+async def was_deleted(database: Database, address_digest: bytes) -> bool:
+    """Whether an address once had an account that was deleted."""
+    named = statements("registrations")["was_deleted"]
+    return await database.fetch_one(named, address_digest) is not None
+
+
+async def open_erasures(database: Database, before: datetime, most: int) -> list[str]:
+    """Accounts whose ledger has to be erased since before an instant, in the order of asking."""
+    rows = await database.fetch(statements("erasures")["open_erasures"], before, most)
+    return [row["account_id"] for row in rows]
+
+
+async def forget_erasure(database: Database, account_id: str) -> None:
+    """An erasure is done."""
+    await database.fetch(statements("erasures")["forget_erasure"], account_id)
