@@ -67,6 +67,10 @@ class ShardKeys(NamedTuple):
         """The hash that counts one viewer's repeats and refusals of an hour."""
         return f"{{{self.tag}}}:f:{viewer_id}"
 
+    def tries(self, digest: str) -> str:
+        """How often somebody tried something of late; no part of the ledger."""
+        return f"{{{self.tag}}}:g:{digest}"
+
     @property
     def waiting(self) -> str:
         """The set of viewers for whom counted views wait to be recorded."""
@@ -83,7 +87,7 @@ class ShardKeys(NamedTuple):
         """The type the store has of a key of that name; None when the shard has no such name."""
         if key in (self.log, self.fresh_log, self.lost_log):
             return "stream"
-        if key.startswith(self.receipt("")):
+        if key.startswith((self.receipt(""), self.tries(""))):
             return "string"
         if key == self.waiting:
             return "set"

@@ -121,8 +121,9 @@ class _Shard:
         self._receipts.verify_none_is_left()
         viewers = {self._keys.viewer(viewer_id) for viewer_id in self._state.viewers}
         networks = {self._keys.network(digest) for digest in self._state.networks}
-        # What is counted is in no event yet, and no balance depends on it.
-        counted = {key for key in present if key.startswith(self._keys.flood(""))}
+        # What is counted is in no event, or in none yet, and no balance depends on it.
+        beside = (self._keys.flood(""), self._keys.tries(""))
+        counted = {key for key in present if key.startswith(beside)}
         hashes = viewers | networks | (present - receipts - counted - {self._keys.waiting})
         for batch in batches(sorted(hashes - mistyped), HASHES_AT_ONCE):
             await self._verify_hashes(batch)
