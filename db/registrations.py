@@ -52,11 +52,11 @@ class NetworkBudget:
     accounts: int
 
 
-class AddressTaken(Exception):  # noqa: N818  # an answer, not an error
+class AddressTaken(Exception):  # an answer, not an error
     """The address has an account already."""
 
 
-class BudgetSpent(Exception):  # noqa: N818  # an answer, not an error
+class BudgetSpent(Exception):  # an answer, not an error
     """The network has made as many accounts today as it may."""
 
 
@@ -79,6 +79,12 @@ async def keep_registration(
         if kept is not None:
             await post(connection, letter)
     return kept is not None
+
+
+async def kept_until(database: Database, id: str) -> datetime | None:
+    """When a registration ends; None when there is none of that id."""
+    row = await database.fetch_one(statements("registrations")["kept_until"], id)
+    return None if row is None else row["expires_at"]
 
 
 async def registration_by_link(

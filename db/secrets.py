@@ -1,12 +1,13 @@
 """Passwords' hashes and the tokens that set them anew."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from db.mail import post
 from db.pool import Database
 from db.queries import statements
 from db.sessions import NewSession, keep_session
+from schema.instants import EPOCH
 from schema.mail import Letter
 
 
@@ -37,7 +38,7 @@ async def set_password(database: Database, account_id: str, password_hash: str) 
 
 
 async def change_password(
-    database: Database, account_id: str, password_hash: str, session: NewSession | None
+    database: Database, account_id: str, password_hash: str, session: NewSession
 ) -> None:
     """Set another password: every session and every token that could set one ends, and `session`
     begins."""
@@ -46,8 +47,22 @@ async def change_password(
         await connection.execute(named["set_password"], account_id, password_hash)
         await connection.execute(named["forget_resets"], account_id)
         await connection.execute(statements("sessions")["end_sessions"], account_id, None)
-        if session is not None:
-            await keep_session(connection, session)
+        await keep_session(connection, session)
+
+
+async def reset_password(
+    database: Database, account_id: str, digest: bytes, password_hash: str
+) -> bool:
+    """Set another password by a token, which is good once: False when it was used meanwhile.
+    Every session, and every other token, ends."""
+    named = statements("accounts")
+    async with database.connection() as connection, connection.transaction():
+        if await connection.fetchval(named["use_reset"], digest) is None:
+            return False
+        await connection.execute(named["set_password"], account_id, password_hash)
+        await connection.execute(named["forget_resets"], account_id)
+        await connection.execute(statements("sessions")["end_sessions"], account_id, None)
+    return True
 
 
 async def keep_reset(
@@ -62,7 +77,7 @@ async def keep_reset(
         account_id = await connection.fetchval(
             statements("accounts")["keep_reset"], address, digest, expires_at
         )
-        unsent = letter.model_copy(update={"expires_at": datetime.min.replace(tzinfo=UTC)})
+        unsent = letter.model_copy(update={"expires_at": EPOCH})
         await post(connection, letter if account_id else unsent)
 
 

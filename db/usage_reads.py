@@ -42,3 +42,12 @@ async def first_touch(database: Database, viewer: str) -> dict[str, datetime] | 
 async def days_of_viewer(database: Database, viewer: str) -> list[date]:
     """The days, in UTC, on which the viewer viewed pages, oldest first."""
     return [row["day"] for row in await database.fetch(_SQL["days_of_viewer"], viewer)]
+
+
+async def views_of_viewer(
+    database: Database, viewer: str, before: tuple[datetime, int], count: int
+) -> list[Mapping[str, Any]]:
+    """Archived page views of a viewer that were recorded before an instant and seq, by column,
+    newest first; `count` at most."""
+    rows = await database.fetch(_SQL["views_of_viewer"], viewer, *before, count)
+    return [dict(row) for row in rows]

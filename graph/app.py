@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -11,36 +11,36 @@ import structlog
 from starlette.applications import Starlette
 
 from db.embedded import StoreUrls
-from db.fallback import forget_fallback
-from db.plans import PlanBook, forget_network_keys
+from db.plans import PlanBook
 from db.pool import Database, open_database
-from db.requests import forget as forget_requests
 from graph import ids
 from graph.api import api
 from graph.context import Context, Services
+from graph.housekeeping import Chores, beside
 from graph.http import Call, GraphQLView
 from graph.identity import Guests, GuestTokens, Identify
 from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
-from graph.people.accounts import Accounts
+from graph.people.parts import People
+from graph.people.passwords import Passwords
 from graph.people.tokens import SessionCookie
+from graph.people.tries import Tries
 from graph.people.visitors import Visitors
+from graph.secret import people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
 from metering.archived import UsageArchive
+from metering.carryover import CarryOver
+from metering.erasures import Erasures
 from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
-from metering.meter import LedgerMeter, Meter, open_ledger
+from metering.meter import LedgerMeter, open_ledger
 from metering.policy import AdmissionRule
+from metering.rates import Rates
 from metering.safety import StoreWatch, check_store
 from metering.shards import shard_of
 from schema.errors import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
-
-ROUND_SECONDS = 30.0
-"""A changed plan is noticed within this time, and at once where the ledger has met it."""
-FALLBACK_KEPT_SECONDS = 3600.0
-"""How long PostgreSQL keeps what it decided once the ledger has it, as receipts are kept."""
 
 
 def utc_now() -> datetime:
@@ -79,21 +79,36 @@ async def build(
             for sentence in await check_store(meter.store, settings.on_unsafe_store):
                 _log.warning("unsafe_store", problem=sentence)
             guarded = _guarded(meter, database, plans, rule, settings)
-            cookie = SessionCookie(settings.is_https)
+            guests = _guests(settings, guest_secret, plans, NetworkNames(database, guarded, rule))
+            carry_over = CarryOver(
+                database, guarded, lambda: plans.newest["guest"].page_view_limit, now
+            )
+            erasures = Erasures(database, guarded, meter.store)
+            people = People(
+                passwords=Passwords(),
+                tries=Tries(Rates(meter.store)),
+                carry_over=carry_over,
+                erase=erasures.erase,
+                cookie=SessionCookie(settings.is_https),
+                no_guest=guests.cleared(),
+                secret=people_secret(guest_secret),
+                site=settings.site,
+                accounts_a_day=settings.accounts_a_day,
+            )
             services = Services(
                 database=database,
                 meter=guarded,
                 plans=plans,
                 now=now,
                 event_id=partial(ids.encode_event, guest_secret),
-                accounts=Accounts(database, cookie),
+                people=people,
             )
-            guests = _guests(settings, guest_secret, plans, NetworkNames(database, guarded, rule))
+            chores = Chores(database, guarded, plans, rule, now, carry_over, erasures)
             async with (
-                _housekeeping(database, guarded, plans, rule),
+                beside(chores.rounds()),
                 _watching(guarded),
             ):
-                visitors = Visitors(guests, database, cookie, now)
+                visitors = Visitors(guests, database, people.cookie, now)
                 view = _view(settings, services, identify or visitors)
                 problems = _problems_of(guarded, settings)
                 yield site(
@@ -103,27 +118,6 @@ async def build(
                     has_graphiql=settings.graphiql,
                     metrics=_metrics(settings, guarded, database),
                 )
-
-
-@asynccontextmanager
-async def _housekeeping(
-    database: Database, meter: Meter, plans: PlanBook, rule: AdmissionRule
-) -> AsyncIterator[None]:
-    """Read the plans again and again, since a deployment changes a row while servers run, and
-    forget the keys of network pseudonyms when their period is over."""
-
-    async def rounds() -> None:
-        while True:
-            await asyncio.sleep(ROUND_SECONDS)
-            with suppress(StoreUnavailable):
-                await plans.read()
-                period = rule.period_at(await meter.now_ms())
-                await forget_network_keys(database, period, rule.period_ms)
-                await forget_fallback(database, FALLBACK_KEPT_SECONDS)
-                await forget_requests(database)
-
-    async with _beside(rounds()):
-        yield
 
 
 @asynccontextmanager
@@ -141,23 +135,8 @@ async def _watching(meter: GuardedMeter) -> AsyncIterator[None]:
                 _log.exception("fallback_failed", episode=meter.episode)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async with _beside(looks()):
+    async with beside(looks()):
         yield
-
-
-@asynccontextmanager
-async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Work that goes on until this ends."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        # Where it meets a statement under way, the driver may turn it into an absence.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=0.1)
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def _guarded(

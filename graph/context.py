@@ -12,7 +12,7 @@ from graph.day import Day
 from graph.identity import Visit
 from graph.limits import Limits
 from graph.loaders import Loaders
-from graph.people.accounts import Accounts
+from graph.people.parts import People
 from metering.meter import Meter
 from schema.people import ViewerKind
 from schema.plans import Plan
@@ -29,8 +29,8 @@ class Services:
     """The clock, UTC."""
     event_id: Callable[[str], strawberry.ID]
     """The published form of an event's id, which tells nothing of other events."""
-    accounts: Accounts
-    """What people do with their accounts."""
+    people: People
+    """What accounts and sessions are made of."""
 
 
 @dataclass(frozen=True)

@@ -142,6 +142,11 @@ class Visit:
         self.viewer = await self.reassign(self.viewer)
         return self.viewer
 
+    def enter(self, viewer: Viewer, account: Account, session: Session) -> None:
+        """Somebody has logged in: from here on they ask, and make no guests."""
+        self.viewer, self.account, self.session = viewer, account, session
+        self.guest = self.mint = None
+
     def leave(self) -> None:
         """Whoever was logged in is not any more; the guest they were before does not come back."""
         self.viewer = self.guest = None
@@ -293,6 +298,14 @@ class Guests:
             _warn_of_untrusted_proxy()
             return False
         return True
+
+    def cleared(self) -> tuple[str, str]:
+        """The response header that takes a guest's cookie away."""
+        secure = "; Secure" if self.is_https else ""
+        return (
+            "Set-Cookie",
+            f"{self.cookie_name}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax{secure}",
+        )
 
     def _cookie(self, token: str) -> str:
         secure = "; Secure" if self.is_https else ""

@@ -38,3 +38,8 @@ def kept_secret(file: Path) -> bytes:
 def checkpoint_seed(secret: bytes) -> bytes:
     """The 32 bytes that sign checkpoints of the archive."""
     return hmac.digest(secret, b"codestile ledger checkpoints", hashlib.sha256)
+
+
+def people_secret(secret: bytes) -> bytes:
+    """The 32 bytes that make digests of addresses and mailed codes."""
+    return hmac.digest(secret, b"codestile people", hashlib.sha256)

@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     """Port to listen on; 0 takes a free one."""
     public_url: str | None = None
     """The address readers use, when a proxy stands in front; https makes cookies Secure."""
+    site_url: str | None = None
+    """Where the pages are that letters link to; unset: the public address, or this server."""
+    accounts_a_day: int = Field(20, ge=1, le=1_000_000)
+    """Accounts that one network may make in a day; networks outside the budget make any number."""
     guest_secret: SecretStr | None = None
     """At least 32 characters that sign guest tokens; made and kept in the data folder when
     the stores are private, required otherwise."""
@@ -141,7 +145,7 @@ class Settings(BaseSettings):
             raise ValueError("CODESTILE_METRICS_TOKEN needs at least 32 characters")
         return self
 
-    @field_validator("public_url")
+    @field_validator("public_url", "site_url")
     @classmethod
     def _is_origin(cls, value: str | None) -> str | None:
         return None if value is None else _origin(value)
@@ -155,6 +159,11 @@ class Settings(BaseSettings):
     def is_embedded(self) -> bool:
         """Whether the private stores of this machine are used."""
         return self.database_url is None
+
+    @property
+    def site(self) -> str:
+        """The origin of the pages that letters link to."""
+        return self.site_url or self.public_url or f"http://127.0.0.1:{self.port}"
 
     @property
     def is_https(self) -> bool:

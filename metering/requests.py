@@ -1,4 +1,4 @@
-"""Ids of acts that follow from others: the same parts make the same request, whenever it is sent."""
+"""Ids of acts that follow from others: the same parts always make the same request."""
 
 from base64 import urlsafe_b64encode
 from hashlib import sha256

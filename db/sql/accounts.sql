@@ -82,3 +82,10 @@ WHERE r.digest = $1 AND r.expires_at > $2;
 -- $1 account id
 DELETE FROM password_reset
 WHERE account_id = $1;
+
+-- name: use_reset
+-- Takes back a token that may set a password: its account, no row when it was used.
+-- $1 SHA-256 of the token
+DELETE FROM password_reset
+WHERE digest = $1
+RETURNING account_id;

@@ -72,3 +72,10 @@ WHERE expires_at <= $1;
 -- $1 day
 DELETE FROM network_accounts
 WHERE day < $1;
+
+-- name: kept_until
+-- When what was asked for ends: one row, or none when it was not asked for.
+-- $1 id
+SELECT expires_at
+FROM registration
+WHERE id = $1;

@@ -38,3 +38,14 @@ WHERE viewer = $1;
 -- The days, in UTC, on which a viewer viewed pages, oldest first.
 -- $1 viewer
 SELECT day FROM usage_day_viewer WHERE viewer = $1 ORDER BY day;
+
+-- name: views_of_viewer
+-- The archived page views of a viewer, newest first; detached months are left out.
+-- $1 viewer, $2 and $3 when the last one shown was recorded and its seq, $4 how many at most
+SELECT shard, epoch, seq, recorded_at, code, outcome, views
+FROM usage_event
+WHERE viewer = $1
+    AND type IN ('view', 'import')
+    AND (recorded_at, seq) < ($2::timestamptz, $3::bigint)
+ORDER BY recorded_at DESC, seq DESC
+LIMIT $4;

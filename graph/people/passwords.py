@@ -1,6 +1,7 @@
 """Passwords: what is asked of them, and their hashes, made by a few threads at a time."""
 
 import asyncio
+import os
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +37,9 @@ def fault_of(password: str, address: str) -> str | None:
 class Passwords:
     """Hashes and checks passwords, `threads` at a time; each takes 19 MiB meanwhile."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int | None = None) -> None:
+        """As many threads as there are processors, unless told."""
+        threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="password")
         self._waiting = 0
         self._nobodys = _HASHER.hash("the password of nobody")

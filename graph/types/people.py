@@ -75,3 +75,14 @@ class Session:
             expires_at=session.expires_at,
             is_current=current is not None and current.id == session.id,
         )
+
+
+@strawberry.type
+class VerificationSent:
+    """A letter is on its way, if it is of any use: whether the address has an account is told to
+    its mailbox alone."""
+
+    sent_to: str
+    """The address as it was understood."""
+    expires_at: datetime
+    """Until when what the letter holds is good, UTC."""

@@ -70,6 +70,12 @@ class InvalidInput(Problem):
     """Every fault found."""
 
     @classmethod
+    def of(cls, faults: list[FieldProblem]) -> "InvalidInput":
+        """Several faults, one or more."""
+        message = " ".join(fault.message for fault in faults)
+        return cls(problem_code=ProblemCode.INVALID_INPUT, message=message, fields=faults)
+
+    @classmethod
     def at(
         cls, path: list[str], rule: str, message: str, code: ProblemCode = ProblemCode.INVALID_INPUT
     ) -> "InvalidInput":
@@ -116,6 +122,15 @@ class RateLimited(Problem):
     retry_after_seconds: int
     """How long to wait."""
 
+    @classmethod
+    def after(cls, seconds: int) -> "RateLimited":
+        """The refusal of what may be tried again in so many seconds."""
+        return cls(
+            problem_code=ProblemCode.RATE_LIMITED,
+            message=f"Too many tries. Try again in {_in_words(seconds)}.",
+            retry_after_seconds=seconds,
+        )
+
 
 @strawberry.type
 class ServiceUnavailable(Problem):
@@ -131,3 +146,12 @@ class CodeCandidates:
 
     candidates: list[Code]
     """One for each system that has it, in the order of the systems."""
+
+
+def _in_words(seconds: int) -> str:
+    """A time to wait, as people say it, never too short."""
+    for unit, name in ((3600, "hour"), (60, "minute")):
+        if seconds > unit:
+            count = -(-seconds // unit)
+            return f"{count} {name}s" if count > 1 else f"{count} {name}"
+    return f"{seconds} seconds" if seconds > 1 else "a second"

@@ -16,9 +16,14 @@ from graph.api import api
 from graph.context import Context, Services
 from graph.identity import Visit
 from graph.limits import LIMITS
-from graph.people.accounts import Accounts
+from graph.people.parts import People
+from graph.people.passwords import Passwords
 from graph.people.tokens import SessionCookie
-from metering.meter import open_ledger
+from graph.people.tries import Tries
+from metering.carryover import CarryOver
+from metering.erasures import Erasures
+from metering.meter import LedgerMeter, open_ledger
+from metering.rates import Rates
 from metering.shards import shard_of
 from schema.people import Assignment, Viewer, ViewerKind
 
@@ -39,7 +44,7 @@ async def services(catalogue: Database, redis_url: str) -> AsyncIterator[Service
             plans=plans,
             now=lambda: NOW,
             event_id=partial(ids.encode_event, b"a secret of the tests"),
-            accounts=Accounts(catalogue, SessionCookie(is_https=False)),
+            people=people_on(catalogue, meter),
         )
 
 
@@ -67,6 +72,21 @@ def ask_as(services: Services) -> Callable[[str], Ask]:
         return ask
 
     return somebody
+
+
+def people_on(database: Database, meter: LedgerMeter) -> People:
+    """The parts of people's acts on those stores, as graph/app.py makes them."""
+    return People(
+        passwords=Passwords(2),
+        tries=Tries(Rates(meter.store)),
+        carry_over=CarryOver(database, meter, lambda: 1, lambda: NOW),
+        erase=Erasures(database, meter, meter.store).erase,
+        cookie=SessionCookie(is_https=False),
+        no_guest=("Set-Cookie", "codestile_guest=; Max-Age=0"),
+        secret=b"a secret of the tests",
+        site="https://codes.example",
+        accounts_a_day=20,
+    )
 
 
 def viewer_of(kind: ViewerKind) -> Viewer:
