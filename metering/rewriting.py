@@ -25,7 +25,8 @@ async def rewrite(
 
     `present` holds the keys that the shard has, `token` is what it was closed with. Receipts stay
     whose event was folded; floods and tries are left alone. Ending in the middle does no harm as
-    long as the shard is closed. Raises StoreUnavailable, also when another process took the shard over.
+    long as the shard is closed. Raises StoreUnavailable, also when another process took the shard
+    over.
     """
     keys, client = keys_of(refold.state.shard), await store.of(refold.state.shard)
     wanted = {keys.viewer(viewer_id) for viewer_id in refold.state.viewers}

@@ -18,9 +18,9 @@ from metering.shards import TAGS, keys_of
 from metering.store import Store, open_store
 from metering.verify import verify_live
 from schema.errors import StoreUnavailable
-from tests.metering.acts import erase
 from tests.faults.cluster import cluster_in
 from tests.faults.proxy import proxy_to
+from tests.metering.acts import erase
 from tests.metering.ledgers import Plans, member, view_of
 from tests.sim.store import Store as SimulatedStore
 
@@ -163,7 +163,7 @@ async def test_waits_are_whole_seconds_and_never_none_of_them(rates: Rates) -> N
 async def test_a_rate_that_is_none_is_refused(
     rates: Rates, client: Redis, burst: int, per_seconds: float
 ) -> None:
-    with pytest.raises(ValueError, match="ARGUMENT (burst|milliseconds)"):
+    with pytest.raises(ValueError, match=r"ARGUMENT (burst|milliseconds)"):
         await rates.spend(Rate("log in", burst, per_seconds), WHO)
 
     assert await tries_in(client) == []
@@ -200,9 +200,7 @@ async def test_tries_of_another_type_are_found_by_the_proof(
 
     report = await verify_live(store, plans.plan_of)
 
-    assert [problem.first for problem in report.problems] == [
-        f"key {key}: is a hash, not a string"
-    ]
+    assert [problem.first for problem in report.problems] == [f"key {key}: is a hash, not a string"]
 
 
 async def test_an_absent_store_is_told() -> None:
