@@ -1,0 +1,81 @@
+"""A deleted account is gone here at once, from the ledger as well, and gives nothing twice."""
+
+import redis
+
+from db.pool import Database
+from metering.shards import keys_of, shard_of
+from tests.graph.people.conftest import PASSWORD, Site, log_in, register, verify
+
+DELETE = f'deleteAccount(password: "{PASSWORD}") {{ __typename ... on AccountDeleted {{ message viewer {{ kind }} }} }}'
+
+
+async def id_of(database: Database, email: str) -> str:
+    [row] = await database.fetch("SELECT id FROM account WHERE address = $1", email)
+    return str(row["id"])
+
+
+async def test_a_deleted_account_is_gone_with_what_it_opened(site: Site, redis_url: str) -> None:
+    reader = await site.browser()
+    await reader.open("I10")
+    email = await site.member(reader)
+    await reader.open("J45")
+    account_id = await id_of(site.database, email)
+    other = await site.browser()
+    await log_in(other, email)
+
+    wrong = await reader.change('deleteAccount(password: "not the password") { __typename }')
+    still = await id_of(site.database, email)
+    deleted = await reader.change(DELETE)
+
+    assert wrong == {"__typename": "Unauthenticated"}
+    assert still == account_id
+    assert deleted["__typename"] == "AccountDeleted"
+    assert deleted["viewer"] == {"kind": "GUEST"}
+    assert "no new free views" in deleted["message"]
+    assert (await other.viewer("kind"))["kind"] == "GUEST"
+    assert (await log_in(other, email))["__typename"] == "Unauthenticated"
+    for table in ("account", "assignment", "session", "carried_guest"):
+        column = "id" if table == "account" else "account_id"
+        assert (
+            await site.database.fetch(f"SELECT 1 FROM {table} WHERE {column} = $1", account_id)
+            == []
+        )
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        keys = keys_of(shard_of(account_id))
+        assert client.exists(keys.viewer(account_id)) == 0
+        types = [fields["type"] for _, fields in client.xrange(keys.log)]
+    assert types[-1] == "erase"
+
+
+async def test_registering_again_gives_no_new_free_views(site: Site) -> None:
+    reader = await site.browser()
+    email = await site.member(reader)
+    await reader.change(DELETE)
+    again = await site.browser()
+    name, _, domain = email.partition("@")
+
+    await register(again, f"{name}+again@{domain}")
+    started = await verify(again, (await site.proof(f"{name}+again@{domain}"))[0])
+    viewer = await again.viewer("kind allowance { limit used remaining }")
+    page = await again.open("J45")
+
+    assert started["__typename"] == "SessionStarted"
+    assert viewer == {
+        "kind": "REGISTERED",
+        "allowance": {"limit": 0, "used": 0, "remaining": 0},
+    }
+    assert page["__typename"] == "ViewLimitReached"
+
+
+async def test_of_a_deleted_address_a_keyed_digest_stays(site: Site) -> None:
+    reader = await site.browser()
+    email = await site.member(reader)
+    await reader.change(DELETE)
+
+    rows = await site.database.fetch("SELECT digest FROM deleted_address")
+    kept = await site.database.fetch(
+        "SELECT 1 FROM letter WHERE recipient <> $1 AND body LIKE '%' || $1 || '%'", email
+    )
+
+    assert {len(row["digest"]) for row in rows} == {32}
+    assert kept == []
