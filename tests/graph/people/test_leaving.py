@@ -6,7 +6,10 @@ from db.pool import Database
 from metering.shards import keys_of, shard_of
 from tests.graph.people.conftest import PASSWORD, Site, log_in, register, verify
 
-DELETE = f'deleteAccount(password: "{PASSWORD}") {{ __typename ... on AccountDeleted {{ message viewer {{ kind }} }} }}'
+DELETE = (
+    f'deleteAccount(password: "{PASSWORD}") '
+    "{ __typename ... on AccountDeleted { message viewer { kind } } }"
+)
 
 
 async def id_of(database: Database, email: str) -> str:
