@@ -219,7 +219,7 @@ def _shared_with(origins: Collection[str], app: ASGIApp) -> ASGIApp:
         app,
         allow_origins=tuple(origins),
         allow_methods=("GET", "POST"),
-        allow_headers=("Content-Type", "Idempotency-Key", VIEWER_HEADER),
+        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", VIEWER_HEADER),
         expose_headers=("X-Request-Id", VIEWER_HEADER),
         allow_credentials=True,
     )
