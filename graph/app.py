@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from db.embedded import StoreUrls
 from db.fallback import forget_fallback
+from db.mail import forget_dropped
 from db.plans import PlanBook, forget_network_keys
 from db.pool import Database, open_database
 from db.requests import forget as forget_requests
@@ -20,6 +21,8 @@ from graph.api import api
 from graph.context import Context, Services
 from graph.http import Call, GraphQLView
 from graph.identity import Guests, GuestTokens, Identify
+from graph.mail.choice import mailer_of, sender_address
+from graph.mail.sender import Sender
 from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
 from graph.people.accounts import Accounts
@@ -92,6 +95,7 @@ async def build(
             async with (
                 _housekeeping(database, guarded, plans, rule),
                 _watching(guarded),
+                _beside(_sender(settings, database).run()),
             ):
                 visitors = Visitors(guests, database, cookie, now)
                 view = _view(settings, services, identify or visitors)
@@ -121,6 +125,7 @@ async def _housekeeping(
                 await forget_network_keys(database, period, rule.period_ms)
                 await forget_fallback(database, FALLBACK_KEPT_SECONDS)
                 await forget_requests(database)
+                await forget_dropped(database)
 
     async with _beside(rounds()):
         yield
@@ -158,6 +163,13 @@ async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
             await asyncio.wait([task], timeout=0.1)
         with suppress(asyncio.CancelledError):
             await task
+
+
+def _sender(settings: Settings, database: Database) -> Sender:
+    mailer = mailer_of(settings)
+    if mailer is None:
+        _log.warning("letters_wait", problem="neither CODESTILE_SMTP_URL nor CODESTILE_MAIL_FOLDER")
+    return Sender(database, mailer, sender_address(settings).domain)
 
 
 def _guarded(
