@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from db.mail import erase_letters
 from db.pool import Database
 from db.queries import statements
 
@@ -13,8 +14,10 @@ async def delete_account(
     False when there is none. Of its address that keyed digest stays."""
     named = statements("erasures")
     async with database.connection() as connection, connection.transaction():
-        if await connection.fetchval(named["delete_account"], account_id) is None:
+        email = await connection.fetchval(named["delete_account"], account_id)
+        if email is None:
             return False
+        await erase_letters(connection, email)
         await connection.execute(named["keep_deleted_address"], address_digest)
         await connection.execute(named["keep_erasure"], account_id, now)
     return True

@@ -19,6 +19,8 @@ from graph.context import Context, Services
 from graph.housekeeping import Chores, beside
 from graph.http import Call, GraphQLView
 from graph.identity import Guests, GuestTokens, Identify
+from graph.mail.choice import mailer_of, sender_address
+from graph.mail.sender import Sender
 from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
 from graph.people.parts import People
@@ -107,6 +109,7 @@ async def build(
             async with (
                 beside(chores.rounds()),
                 _watching(guarded),
+                beside(_sender(settings, database).run()),
             ):
                 visitors = Visitors(guests, database, people.cookie, now)
                 view = _view(settings, services, identify or visitors)
@@ -137,6 +140,13 @@ async def _watching(meter: GuardedMeter) -> AsyncIterator[None]:
 
     async with beside(looks()):
         yield
+
+
+def _sender(settings: Settings, database: Database) -> Sender:
+    mailer = mailer_of(settings)
+    if mailer is None:
+        _log.warning("letters_wait", problem="neither CODESTILE_SMTP_URL nor CODESTILE_MAIL_FOLDER")
+    return Sender(database, mailer, sender_address(settings).domain)
 
 
 def _guarded(

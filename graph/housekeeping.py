@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from db.fallback import forget_fallback
+from db.mail import forget_dropped
 from db.plans import PlanBook, forget_network_keys
 from db.pool import Database
 from db.registrations import forget_expired
@@ -58,6 +59,7 @@ class Chores:
         await forget_fallback(self.database, FALLBACK_KEPT_SECONDS)
         await forget_requests(self.database)
         await forget_expired(self.database, now)
+        await forget_dropped(self.database)
         period = self.rule.period_at(await self.meter.now_ms())
         await forget_network_keys(self.database, period, self.rule.period_ms)
 

@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from graph.mail.message import sender_of
+from graph.mail.server import read_mail_url
 from metering.addresses import SCHEMES, read_address
 from schema.errors import SettingRefused
 
@@ -118,6 +120,14 @@ class Settings(BaseSettings):
     months_kept: int | None = Field(None, ge=1, le=1_200)
     """Whole months of events that stay in `usage_event`, the current one not counted; unset:
     all."""
+    smtp_url: SecretStr | None = None
+    """The mail server that letters are handed to, as smtp:// (STARTTLS) or smtps://; unset: they
+    land in a folder, or wait with stores of one's own."""
+    mail_folder: Path | None = None
+    """Folder in which letters land as files instead; unset: `mail` in the data folder when the
+    stores are private, else none."""
+    mail_from: str | None = None
+    """Who letters are from, `Name <name@domain>`; required with a mail server."""
     log_format: Literal["console", "json"] = "console"
     """Form of the log on standard error."""
     database_pool_size: int = Field(10, ge=1, le=200)
@@ -135,6 +145,20 @@ class Settings(BaseSettings):
             read_address(value.get_secret_value())
         return value
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value:
+            read_mail_url(value.get_secret_value())
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_sender(cls, value: str | None) -> str | None:
+        if value is not None:
+            sender_of(value)
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> "Settings":
         if (self.database_url is None) != (self.redis_url is None):
@@ -143,6 +167,14 @@ class Settings(BaseSettings):
             raise ValueError("CODESTILE_GUEST_SECRET needs at least 32 characters")
         if self.metrics_token and len(self.metrics_token.get_secret_value()) < 32:
             raise ValueError("CODESTILE_METRICS_TOKEN needs at least 32 characters")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_for_letters(self) -> "Settings":
+        if self.smtp_url and self.mail_folder:
+            raise ValueError("set CODESTILE_SMTP_URL or CODESTILE_MAIL_FOLDER, not both")
+        if self.smtp_url and self.mail_from is None:
+            raise ValueError("with CODESTILE_SMTP_URL set CODESTILE_MAIL_FROM too")
         return self
 
     @field_validator("public_url", "site_url")
@@ -169,6 +201,13 @@ class Settings(BaseSettings):
     def is_https(self) -> bool:
         """Whether readers come by https, so that cookies can be Secure."""
         return (self.public_url or "").startswith("https://")
+
+    @property
+    def letters_folder(self) -> Path | None:
+        """Where letters land as files; None when they are handed to a server, or wait."""
+        if self.smtp_url or self.mail_folder or not self.is_embedded:
+            return self.mail_folder
+        return self.data / "mail"
 
     @property
     def outside_budget(self) -> tuple[Network, ...]:

@@ -8,6 +8,8 @@ CodestileError
 ├── TooBusy              too many passwords wait to be hashed
 ├── UnsafeStore          a store runs with options that could lose or invent an event
 ├── RebuildRefused       the log has events that the archive missed: a fold would lose them
+├── MailUnavailable      nobody takes letters at the moment; the letter waits
+├── LetterRefused        a mail server will never take a letter
 ├── DataFolderInUse      another server holds this data folder
 ├── StoreFailedToStart   an embedded store did not come up
 ├── MigrationRefused     a migration file was edited, lost or is out of order
@@ -71,6 +73,15 @@ class RebuildRefused(CodestileError):
             f"{stream_id}: what lies between is in the live state alone. Bring the archive back "
             "to where it was, or give up those events with --force."
         )
+
+
+class MailUnavailable(CodestileError):
+    """Nobody takes letters at the moment, or nobody has taken this one yet; the message names no
+    one and repeats nothing of the letter."""
+
+
+class LetterRefused(CodestileError):
+    """A mail server will never take this letter; the message as MailUnavailable's."""
 
 
 class DataFolderInUse(CodestileError):

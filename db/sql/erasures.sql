@@ -1,9 +1,9 @@
 -- name: delete_account
--- Deletes an account and everything of it here: its address in its one form, no row without one.
+-- Deletes an account and everything of it here: its e-mail as written, no row without one.
 -- $1 account id
 DELETE FROM account
 WHERE id = $1
-RETURNING address;
+RETURNING email;
 
 -- name: keep_deleted_address
 -- Keeps that an address had an account; returns nothing.

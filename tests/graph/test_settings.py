@@ -1,9 +1,11 @@
 """Settings: read once, refused with a sentence."""
 
 import ipaddress
+from pathlib import Path
 
 import pytest
 
+from graph.mail.choice import mailer_of
 from graph.settings import ENVIRONMENT, read_settings
 from schema.errors import SettingRefused
 
@@ -155,6 +157,27 @@ def test_the_ledger_may_be_on_one_server_behind_sentinel_or_on_a_cluster(
             "CODESTILE_ALLOWED_ORIGINS: https://a.example/path is no address such as "
             "https://codes.example",
         ),
+        (
+            {"CODESTILE_SMTP_URL": "http://mail.example"},
+            "CODESTILE_SMTP_URL: must begin with smtp:// or smtps://",
+        ),
+        (
+            {"CODESTILE_SMTP_URL": "smtp://mail.example"},
+            "with CODESTILE_SMTP_URL set CODESTILE_MAIL_FROM too",
+        ),
+        (
+            {
+                "CODESTILE_SMTP_URL": "smtp://mail.example",
+                "CODESTILE_MAIL_FROM": "us@codes.example",
+                "CODESTILE_MAIL_FOLDER": "mail",
+            },
+            "set CODESTILE_SMTP_URL or CODESTILE_MAIL_FOLDER, not both",
+        ),
+        (
+            {"CODESTILE_MAIL_FROM": "Codestile"},
+            "CODESTILE_MAIL_FROM: 'Codestile' is no address such as "
+            "Codestile <no-reply@codes.example>",
+        ),
         ({"CODESTILE_PROT": "80"}, "unknown setting CODESTILE_PROT; see docs/operations.md"),
     ],
 )
@@ -178,3 +201,53 @@ def test_refusal_does_not_repeat_a_secret(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert "canary" not in str(refused.value)
     assert str(refused.value) == "DATABASE_URL: must begin with postgresql://, postgres://"
+
+
+@pytest.mark.parametrize(
+    ("variables", "folder"),
+    [
+        ({"CODESTILE_DATA": "data"}, Path("data/mail")),
+        ({"CODESTILE_DATA": "data", "CODESTILE_MAIL_FOLDER": "letters"}, Path("letters")),
+        (STORES, None),
+        (STORES | {"CODESTILE_MAIL_FOLDER": "letters"}, Path("letters")),
+        (
+            {
+                "CODESTILE_SMTP_URL": "smtp://us:word@mail.example",
+                "CODESTILE_MAIL_FROM": "Codestile <us@codes.example>",
+            },
+            None,
+        ),
+    ],
+)
+def test_letters_land_in_a_folder_unless_a_server_takes_them_or_they_wait(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], folder: Path | None
+) -> None:
+    given(monkeypatch, **variables)
+
+    assert read_settings().letters_folder == folder
+
+
+def test_refusal_does_not_repeat_the_password_of_the_mail_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given(monkeypatch, CODESTILE_SMTP_URL="smtp://us:canary@mail.example/path")
+
+    with pytest.raises(SettingRefused) as refused:
+        read_settings()
+
+    assert str(refused.value) == (
+        "CODESTILE_SMTP_URL: a mail server is smtp://user:password@host:port"
+    )
+
+
+def test_an_authority_that_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(
+        monkeypatch,
+        CODESTILE_SMTP_URL="smtps://mail.example?ca_certs=nowhere.pem",
+        CODESTILE_MAIL_FROM="us@codes.example",
+    )
+
+    with pytest.raises(SettingRefused) as refused:
+        mailer_of(read_settings())
+
+    assert str(refused.value) == "CODESTILE_SMTP_URL: its ca_certs: No such file or directory"
