@@ -23,6 +23,8 @@ from graph.identity import Guests, GuestTokens, Identify
 from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
 from graph.people.accounts import Accounts
+from graph.people.office import BackOffice
+from graph.people.plans import PlanChanges
 from graph.people.tokens import SessionCookie
 from graph.people.visitors import Visitors
 from graph.settings import Settings
@@ -39,6 +41,8 @@ _log = structlog.get_logger(__name__)
 
 ROUND_SECONDS = 30.0
 """A changed plan is noticed within this time, and at once where the ledger has met it."""
+TELL_SECONDS = 5.0
+"""How long the ledger is not told of a changed plan once it can be."""
 FALLBACK_KEPT_SECONDS = 3600.0
 """How long PostgreSQL keeps what it decided once the ledger has it, as receipts are kept."""
 
@@ -80,6 +84,7 @@ async def build(
                 _log.warning("unsafe_store", problem=sentence)
             guarded = _guarded(meter, database, plans, rule, settings)
             cookie = SessionCookie(settings.is_https)
+            changes = PlanChanges(database, guarded, plans, now)
             services = Services(
                 database=database,
                 meter=guarded,
@@ -87,11 +92,13 @@ async def build(
                 now=now,
                 event_id=partial(ids.encode_event, guest_secret),
                 accounts=Accounts(database, cookie),
+                office=BackOffice(changes, meter.store),
             )
             guests = _guests(settings, guest_secret, plans, NetworkNames(database, guarded, rule))
             async with (
                 _housekeeping(database, guarded, plans, rule),
                 _watching(guarded),
+                _telling(changes),
             ):
                 visitors = Visitors(guests, database, cookie, now)
                 view = _view(settings, services, identify or visitors)
@@ -142,6 +149,24 @@ async def _watching(meter: GuardedMeter) -> AsyncIterator[None]:
             await asyncio.sleep(LOOK_SECONDS)
 
     async with _beside(looks()):
+        yield
+
+
+@asynccontextmanager
+async def _telling(changes: PlanChanges) -> AsyncIterator[None]:
+    """Tell the ledger of plans that were changed while it was away, or that have ended."""
+
+    async def rounds() -> None:
+        while True:
+            await asyncio.sleep(TELL_SECONDS)
+            try:
+                await changes.tell_all()
+            except StoreUnavailable:
+                pass  # they wait for the next round
+            except Exception:
+                _log.exception("plans_not_told")
+
+    async with _beside(rounds()):
         yield
 
 

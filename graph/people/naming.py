@@ -6,15 +6,15 @@ same name is refused.
 """
 
 import hashlib
-from base64 import urlsafe_b64encode
 
 import orjson
 
 from db.requests import claim
 from graph.context import Context
+from graph.people.request_ids import request_id_of
 from graph.types.problems import Conflict, ProblemCode
 
-REQUEST_ID_LENGTH = 22
+__all__ = ["mismatch", "name_of", "request_id_of"]
 
 
 def name_of(context: Context, operation: str, who: str) -> bytes:
@@ -25,12 +25,6 @@ def name_of(context: Context, operation: str, who: str) -> bytes:
     """
     parts = "\0".join((operation, who, context.request_key))
     return hashlib.sha256(parts.encode()).digest()
-
-
-def request_id_of(name: bytes, part: str = "") -> str:
-    """The 22 URL-safe characters that name a change, or a part of it, for the ledger."""
-    digest = hashlib.sha256(name + part.encode()).digest()
-    return urlsafe_b64encode(digest).decode()[:REQUEST_ID_LENGTH]
 
 
 async def mismatch(context: Context, name: bytes, wanted: object) -> Conflict | None:
