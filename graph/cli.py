@@ -1,4 +1,4 @@
-"""The commands: serve, worker, migrate, load, ledger, sdl."""
+"""The commands: serve, worker, migrate, load, ledger, staff, sdl."""
 
 import os
 import sys
@@ -12,6 +12,7 @@ from graph.command import run as _run
 from graph.command import settings_of as _settings
 from graph.desk_cli import desk_app
 from graph.ledger_cli import mending_app
+from graph.staff_cli import staff_app
 from schema.errors import CodestileError
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.add_typer(load_app, name="load")
 ledger_app.add_typer(desk_app)
 app.add_typer(ledger_app, name="ledger")
 ledger_app.add_typer(mending_app)
+app.add_typer(staff_app, name="staff")
 
 
 @app.callback()

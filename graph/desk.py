@@ -48,10 +48,13 @@ _AWAY = Told("nothing done: PostgreSQL decides until the ledger's store is back"
 class Desk:
     """The stores as the desk uses them."""
 
-    def __init__(self, store: Store, database: Database, meter: GuardedMeter) -> None:
+    def __init__(
+        self, store: Store, database: Database, meter: GuardedMeter, plans: PlanBook
+    ) -> None:
         self.store = store
         self.database = database
         self.meter = meter
+        self.plans = plans
 
     async def act(
         self, kind: type[ActOf], viewer: str, shard: int | None, asked: Asked, **more: object
@@ -152,7 +155,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
             on_loss="refuse",
         )
         await meter.look()
-        yield Desk(store, database, meter)
+        yield Desk(store, database, meter, plans)
 
 
 def told(result: ActResult) -> Told:
