@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from db.embedded import StoreUrls
 from db.fallback import forget_fallback
@@ -29,6 +30,7 @@ from graph.people.tokens import SessionCookie
 from graph.people.visitors import Visitors
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
+from graph.webhooks import SubscriptionHook
 from metering.archived import UsageArchive
 from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
 from metering.meter import LedgerMeter, Meter, open_ledger
@@ -109,6 +111,7 @@ async def build(
                     problems,
                     has_graphiql=settings.graphiql,
                     metrics=_metrics(settings, guarded, database),
+                    subscriptions=_subscriptions(settings, changes),
                 )
 
 
@@ -228,6 +231,13 @@ def _metrics(settings: Settings, meter: GuardedMeter, database: Database) -> Ans
     if token is None:
         return None
     return metrics_answer(Metrics(meter, database), token.get_secret_value())
+
+
+def _subscriptions(settings: Settings, changes: PlanChanges) -> ASGIApp | None:
+    secret = settings.webhook_secret
+    if secret is None:
+        return None
+    return SubscriptionHook(secret.get_secret_value().encode(), changes)
 
 
 def _guests(settings: Settings, secret: bytes, plans: PlanBook, networks: NetworkNames) -> Guests:

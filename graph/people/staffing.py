@@ -21,6 +21,7 @@ from graph.types.problems import (
 from schema.accounts import Account
 from schema.acts import REASON_MAX_LENGTH
 from schema.errors import StoreUnavailable
+from schema.subscriptions import LATEST_END
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +53,11 @@ def faults_of_reason(reason: str) -> list[Fault]:
 
 def faults_of_end(name: str, at: datetime | None, now: datetime) -> list[Fault]:
     """What is wrong with the end of something that begins now."""
-    if at is None or at > now:
-        return []
-    return [(name, "IN_THE_PAST", "The end must lie ahead.")]
+    if at is not None and at <= now:
+        return [(name, "IN_THE_PAST", "The end must lie ahead.")]
+    if at is not None and at >= LATEST_END:
+        return [(name, "TOO_LATE", "The end must lie before the year 3000; null is for never.")]
+    return []
 
 
 def utc(at: datetime | None) -> datetime | None:

@@ -6,9 +6,14 @@ from typing import Any
 
 import pytest
 
+from db.assignments import assign, untold
 from db.plans import PlanBook, network_key
 from graph import app
+from graph.people.plans import PlanChanges
 from metering.policy import AdmissionRule
+from metering.shards import keys_of, shard_of
+from schema.acts import SYSTEM
+from tests.graph.people import account_on
 
 
 async def test_changed_plan_is_noticed_and_keys_of_past_periods_are_forgotten(
@@ -34,6 +39,25 @@ async def test_changed_plan_is_noticed_and_keys_of_past_periods_are_forgotten(
 
     assert plans.newest["guest"].page_view_limit == 2
     assert await periods(database) == [now + 1]
+
+
+async def test_ledger_is_told_of_a_plan_that_has_ended(
+    services: Any, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "TELL_SECONDS", 0.02)
+    reader = await account_on(database, "subscriber")
+    changes = PlanChanges(database, services.meter, services.plans, app.utc_now)
+    await assign(
+        database, reader.id, "registered", ends_at=None, actor=SYSTEM, reason="It has ended."
+    )
+
+    async with app._telling(changes), asyncio.timeout(30):
+        while await untold(database, reader.id, 1) is not None:
+            await asyncio.sleep(0.02)
+
+    client = await services.office.store.of(shard_of(reader.id))
+    [(_, event)] = await client.xrange(keys_of(shard_of(reader.id)).log)
+    assert (event["type"], event["viewer"], event["assignment"]) == ("plan", reader.id, "1")
 
 
 async def periods(database: Any) -> list[int]:

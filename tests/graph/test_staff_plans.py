@@ -1,8 +1,10 @@
 """Staff writes plans and moves accounts between them."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -328,6 +330,7 @@ async def test_the_same_request_moves_once_and_another_under_its_key_not_at_all(
         ({"planKey": "guest"}, "planKey", "PLAN_KIND"),
         ({"planKey": "staff"}, "planKey", "PLAN_KIND"),
         ({"endsAt": "2020-01-01T00:00:00Z"}, "endsAt", "IN_THE_PAST"),
+        ({"endsAt": "9999-12-31T23:59:59-14:00"}, "endsAt", "TOO_LATE"),
         ({"endsAt": "2020-01-01T00:00:00"}, "endsAt", "IN_THE_PAST"),
         ({"reason": "x" * 201}, "reason", "REASON"),
     ],
@@ -418,3 +421,12 @@ async def test_what_the_ledger_missed_is_told_later_once(
     assert before == []
     assert [event["type"] for event in await events(parts)] == ["plan"]
     assert await all_untold(database, datetime.now(UTC) + timedelta(days=1), 10) == []
+
+
+async def test_the_documented_plan_can_be_written(parts: Services, staff: Account) -> None:
+    document = Path(__file__).resolve().parents[2] / "docs/plans.md"
+    [example] = re.findall(r"```graphql\n(.*?)```", document.read_text(), re.DOTALL)
+
+    answer = await ask(parts, staff, example)
+
+    assert answer["createPlanVersion"] == {"plan": {"key": "clinic", "version": 1}}
