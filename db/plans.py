@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -10,7 +11,7 @@ from db.pool import Database
 from db.queries import statements
 from schema.pages import SectionKind
 from schema.people import Assignment, ViewerKind
-from schema.plans import Plan, WindowKind
+from schema.plans import Plan, PlanTerms, WindowKind
 
 
 async def plan_versions(database: Database) -> dict[tuple[str, int], Plan]:
@@ -35,6 +36,42 @@ def _plan(row: asyncpg.Record) -> Plan:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenPlan:
+    """A version that stands in the table."""
+
+    plan: Plan
+    is_replayed: bool
+    """Whether the same request had written it before."""
+
+
+async def write_plan_version(
+    database: Database, terms: PlanTerms, *, actor: str, reason: str, request: str
+) -> WrittenPlan | ViewerKind:
+    """Write the next version of a plan, or the first of a new one; a request writes one.
+
+    The kind of viewer that the plan makes, when the terms name another: nothing is written then.
+    """
+    named = statements("plans")
+    async with database.connection() as connection, connection.transaction():
+        await connection.execute(named["hold_plans"])
+        before = await connection.fetchrow(named["plan_of_request"], request)
+        if before is not None:
+            return WrittenPlan(_plan(before), is_replayed=True)
+        kind = await connection.fetchval(named["kind_of_plan"], terms.key)
+        if kind is not None and kind != terms.viewer_kind:
+            return ViewerKind(kind)
+        row = await connection.fetchrow(
+            named["add_plan_version"],
+            *(terms.key, terms.page_view_limit, terms.window, terms.time_zone, terms.rolling_days),
+            [kind for kind in SectionKind if kind in terms.open_sections],
+            *(terms.can_list_crosswalks, terms.viewer_kind),
+            *(terms.points_capacity, terms.points_per_second, actor, reason, request),
+        )
+        assert row is not None, "the statement always returns a row"
+    return WrittenPlan(_plan(row), is_replayed=False)
+
+
 class PlanBook:
     """Every version of every plan, kept in memory; versions never change once written."""
 
@@ -53,6 +90,12 @@ class PlanBook:
         for plan in self._versions.values():
             newest.setdefault(plan.key, plan)
         self.newest = newest
+
+    async def newest_of(self, key: str) -> Plan | None:
+        """The newest version of a plan; read again when there is no such plan yet."""
+        if key not in self.newest:
+            await self.read()
+        return self.newest.get(key)
 
     async def plan_of(self, assignment: Assignment) -> Plan:
         """The plan a viewer is on; read again from the database when it is not known yet.

@@ -9,6 +9,7 @@ from functools import partial
 
 import structlog
 from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from db.embedded import StoreUrls
 from db.plans import PlanBook
@@ -23,14 +24,17 @@ from graph.mail.choice import mailer_of, sender_address
 from graph.mail.sender import Sender
 from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
+from graph.people.office import BackOffice
 from graph.people.parts import People
 from graph.people.passwords import Passwords
+from graph.people.plans import PlanChanges
 from graph.people.tokens import SessionCookie
 from graph.people.tries import Tries
 from graph.people.visitors import Visitors
 from graph.secret import people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
+from graph.webhooks import SubscriptionHook
 from metering.archived import UsageArchive
 from metering.carryover import CarryOver
 from metering.erasures import Erasures
@@ -97,6 +101,7 @@ async def build(
                 site=settings.site,
                 accounts_a_day=settings.accounts_a_day,
             )
+            changes = PlanChanges(database, guarded, plans, now)
             services = Services(
                 database=database,
                 meter=guarded,
@@ -104,8 +109,9 @@ async def build(
                 now=now,
                 event_id=partial(ids.encode_event, guest_secret),
                 people=people,
+                office=BackOffice(changes, meter.store),
             )
-            chores = Chores(database, guarded, plans, rule, now, carry_over, erasures)
+            chores = Chores(*(database, guarded, plans, rule, now, carry_over, erasures, changes))
             async with (
                 beside(chores.rounds()),
                 _watching(guarded),
@@ -120,6 +126,7 @@ async def build(
                     problems,
                     has_graphiql=settings.graphiql,
                     metrics=_metrics(settings, guarded, database),
+                    subscriptions=_subscriptions(settings, changes),
                 )
 
 
@@ -192,6 +199,13 @@ def _metrics(settings: Settings, meter: GuardedMeter, database: Database) -> Ans
     if token is None:
         return None
     return metrics_answer(Metrics(meter, database), token.get_secret_value())
+
+
+def _subscriptions(settings: Settings, changes: PlanChanges) -> ASGIApp | None:
+    secret = settings.webhook_secret
+    if secret is None:
+        return None
+    return SubscriptionHook(secret.get_secret_value().encode(), changes)
 
 
 def _guests(settings: Settings, secret: bytes, plans: PlanBook, networks: NetworkNames) -> Guests:

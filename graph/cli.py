@@ -1,4 +1,4 @@
-"""The commands: serve, worker, migrate, load, ledger, mail, sdl."""
+"""The commands: serve, worker, migrate, load, ledger, mail, staff, sdl."""
 
 import os
 import sys
@@ -13,6 +13,7 @@ from graph.command import settings_of as _settings
 from graph.desk_cli import desk_app
 from graph.ledger_cli import mending_app
 from graph.mail_cli import mail_app
+from graph.staff_cli import staff_app
 from schema.errors import CodestileError
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ ledger_app.add_typer(desk_app)
 app.add_typer(ledger_app, name="ledger")
 ledger_app.add_typer(mending_app)
 app.add_typer(mail_app, name="mail")
+app.add_typer(staff_app, name="staff")
 
 
 @app.callback()

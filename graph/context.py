@@ -12,6 +12,7 @@ from graph.day import Day
 from graph.identity import Visit
 from graph.limits import Limits
 from graph.loaders import Loaders
+from graph.people.office import BackOffice
 from graph.people.parts import People
 from metering.meter import Meter
 from schema.people import ViewerKind
@@ -31,6 +32,8 @@ class Services:
     """The published form of an event's id, which tells nothing of other events."""
     people: People
     """What accounts and sessions are made of."""
+    office: BackOffice
+    """What the site's staff works with."""
 
 
 @dataclass(frozen=True)

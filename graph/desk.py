@@ -13,6 +13,7 @@ from db.plans import PlanBook
 from db.pool import Database, open_database
 from db.usage_reads import exported_events
 from graph.asked import ActOf, Asked, Format, demand_shard, demand_viewer, made
+from graph.endings import why_not
 from graph.settings import Settings
 from graph.stores import stores_to_use
 from metering.about import known_of
@@ -31,12 +32,6 @@ from schema.errors import OptionRefused, StoreUnavailable
 PATIENCE_SECONDS = 10.0
 """Nobody waits for a page meanwhile."""
 EVENTS_AT_ONCE = 2_000
-_WHY_NOT = {
-    ActOutcome.UNCHANGED: "it is so already",
-    ActOutcome.NOT_UNLOCKED: "the viewer was not charged for that code in its last window",
-    ActOutcome.NO_SUCH_GRANT: "the viewer has no grant of that number",
-    ActOutcome.TOO_MANY_GRANTS: "the viewer has as many grants as one may have",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +48,13 @@ _AWAY = Told("nothing done: PostgreSQL decides until the ledger's store is back"
 class Desk:
     """The stores as the desk uses them."""
 
-    def __init__(self, store: Store, database: Database, meter: GuardedMeter) -> None:
+    def __init__(
+        self, store: Store, database: Database, meter: GuardedMeter, plans: PlanBook
+    ) -> None:
         self.store = store
         self.database = database
         self.meter = meter
+        self.plans = plans
 
     async def act(
         self, kind: type[ActOf], viewer: str, shard: int | None, asked: Asked, **more: object
@@ -157,14 +155,13 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
             on_loss="refuse",
         )
         await meter.look()
-        yield Desk(store, database, meter)
+        yield Desk(store, database, meter, plans)
 
 
 def told(result: ActResult) -> Told:
     """How an act ended, in one sentence."""
     if result.outcome is not ActOutcome.DONE:
-        why = _WHY_NOT.get(result.outcome, result.outcome.value)
-        return Told(f"nothing done: {why}", is_done=False)
+        return Told(f"nothing done: {why_not(result.outcome)}", is_done=False)
     when = "done before, by this request" if result.is_replayed else "done"
     return Told(f"{when}: event {result.event_id}", is_done=True)
 

@@ -14,6 +14,7 @@ from db.plans import PlanBook, forget_network_keys
 from db.pool import Database
 from db.registrations import forget_expired
 from db.requests import forget as forget_requests
+from graph.people.plans import PlanChanges
 from metering.carryover import CarryOver
 from metering.erasures import Erasures
 from metering.meter import Meter
@@ -22,7 +23,7 @@ from schema.errors import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
-ROUND_SECONDS = 30.0
+ROUND_SECONDS = 5.0
 """A changed plan is noticed within this time, and at once where the ledger has met it."""
 FALLBACK_KEPT_SECONDS = 3600.0
 """How long PostgreSQL keeps what it decided once the ledger has it, as receipts are kept."""
@@ -43,6 +44,7 @@ class Chores:
     now: Callable[[], datetime]
     carry_over: CarryOver
     erasures: Erasures
+    changes: PlanChanges
 
     async def rounds(self) -> None:
         """Do every chore, every ROUND_SECONDS; one that a store keeps from being done keeps no
@@ -51,6 +53,7 @@ class Chores:
             await asyncio.sleep(ROUND_SECONDS)
             now = self.now()
             await _done(self.plans.read())
+            await _done(self.changes.tell_all())
             await _done(self._forget(now))
             await _done(self.carry_over.sweep(now - CARRIED_AFTER))
             await _done(self.erasures.sweep(now - ERASED_AGAIN_AFTER))

@@ -25,6 +25,7 @@ from graph.lookup import (
 )
 from graph.masking import ErrorCode, coded
 from graph.opening import open_page
+from graph.staff_query import StaffQueries
 from graph.types.codes import CodeSystem
 from graph.types.crosswalks import Translation, Translations
 from graph.types.pages import CodePageResult
@@ -57,7 +58,7 @@ MOST = "at most {} for guests, {} for registered readers and subscribers, {} for
 
 
 @strawberry.type
-class Query:
+class Query(StaffQueries):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field

@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     metrics_token: SecretStr | None = None
     """At least 32 characters that whoever reads /metrics must bear; unset: there is no such
     address."""
+    webhook_secret: SecretStr | None = None
+    """At least 32 characters by which the payment service signs what it tells of subscriptions;
+    unset: there is no such address."""
     months_kept: int | None = Field(None, ge=1, le=1_200)
     """Whole months of events that stay in `usage_event`, the current one not counted; unset:
     all."""
@@ -167,6 +170,8 @@ class Settings(BaseSettings):
             raise ValueError("CODESTILE_GUEST_SECRET needs at least 32 characters")
         if self.metrics_token and len(self.metrics_token.get_secret_value()) < 32:
             raise ValueError("CODESTILE_METRICS_TOKEN needs at least 32 characters")
+        if self.webhook_secret and len(self.webhook_secret.get_secret_value()) < 32:
+            raise ValueError("CODESTILE_WEBHOOK_SECRET needs at least 32 characters")
         return self
 
     @model_validator(mode="after")

@@ -44,8 +44,10 @@ def site(
     *,
     has_graphiql: bool,
     metrics: Answer | None = None,
+    subscriptions: ASGIApp | None = None,
 ) -> Starlette:
-    """The application that answers every address; `metrics` None: none are told."""
+    """The application that answers every address; `metrics` None: none are told; `subscriptions`
+    None: nobody tells of any."""
 
     async def ready(_: Request) -> Response:
         return await _readiness(database, store_problems)
@@ -58,6 +60,8 @@ def site(
     ]
     if metrics is not None:
         routes.append(Route("/metrics", metrics))
+    if subscriptions is not None:
+        routes.append(Route("/webhooks/subscriptions", subscriptions))
     if has_graphiql:
         routes += [
             Route("/", _to_graphiql),

@@ -10,12 +10,23 @@ from db.pool import Database
 from db.usage import cursors
 from db.usage_reads import days_of_viewer, events_about, first_touch
 from metering.export import cloud_event, plain
+from metering.fold import ViewerState
+from metering.live import STATE_FIELDS, read_viewer
 from metering.shards import keys_of
 from metering.store import Store, store_errors
 
 _ENTRIES_AT_ONCE = 5_000
 _NAMING = ("viewer", "from", "to")
 """The fields of an entry that name viewers."""
+
+
+async def state_of(store: Store, viewer_id: str, shard: int) -> ViewerState:
+    """What the ledger knows of a viewer, its codes left out; raises StoreUnavailable."""
+    client = await store.of(shard)
+    with store_errors():
+        values: Any = await client.hmget(keys_of(shard).viewer(viewer_id), list(STATE_FIELDS))
+    pairs = zip(STATE_FIELDS, values, strict=True)
+    return read_viewer({name: value for name, value in pairs if value is not None})
 
 
 async def known_of(store: Store, database: Database, viewer_id: str, shard: int) -> dict[str, Any]:

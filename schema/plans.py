@@ -13,18 +13,19 @@ class WindowKind(StrEnum):
     LIFETIME = "LIFETIME"
     """Never."""
     DAY = "DAY"
+    """At midnight."""
     WEEK = "WEEK"
     """At Monday's midnight."""
     MONTH = "MONTH"
+    """At the midnight that begins a month."""
     ROLLING = "ROLLING"
     """Every `rolling_days`, counted from the viewer's first unlock."""
 
 
-class Plan(Shape):
-    """One version of one plan; a change of terms is a new version, never an edit."""
+class PlanTerms(Shape):
+    """What a plan says, before it is a version."""
 
     key: str
-    version: int
     page_view_limit: int | None
     """Code pages that may be opened in one window; None when unlimited."""
     window: WindowKind
@@ -37,8 +38,14 @@ class Plan(Shape):
     can_list_crosswalks: bool
     """Whether the root field `crosswalks` answers this plan."""
     viewer_kind: ViewerKind
-    """What kind of viewer whoever is on the plan is."""
+    """What kind of viewer whoever is on the plan is; the same in all its versions."""
     points_capacity: int = 1000
     """Points of the API that may be spent at once."""
     points_per_second: int = 20
     """Points that come back in a second."""
+
+
+class Plan(PlanTerms):
+    """One version of one plan; a change of terms is a new version, never an edit."""
+
+    version: int

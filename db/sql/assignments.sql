@@ -27,6 +27,36 @@ UPDATE account
 SET assignment = $2
 WHERE id = $1;
 
+-- name: assignment_of_request
+-- The assignment that a request made: one row or none.
+-- $1 request
+SELECT account_id, number, plan_key, plan_version
+FROM assignment
+WHERE request = $1;
+
+-- name: name_assignment
+-- Keeps which request made an assignment; returns nothing.
+-- $1 account id, $2 number, $3 request
+UPDATE assignment
+SET request = $3
+WHERE account_id = $1 AND number = $2;
+
+-- name: plan_history
+-- Every assignment of an account, newest first.
+-- $1 account id
+SELECT number, plan_key, plan_version, ends_at, actor, reason, made_at
+FROM assignment
+WHERE account_id = $1
+ORDER BY number DESC;
+
+-- name: assignment_to_tell
+-- One assignment, as the ledger is told of it, while it has to be: one row or none.
+-- $1 account id, $2 number
+SELECT s.account_id, s.number, s.plan_key, s.plan_version, s.actor, s.reason, p.viewer_kind
+FROM assignment AS s
+JOIN plan AS p ON p.key = s.plan_key AND p.version = s.plan_version
+WHERE s.account_id = $1 AND s.number = $2 AND s.fenced_at IS NULL;
+
 -- name: unfenced
 -- Assignments that the ledger has not been told of, oldest first.
 -- $1 made before this instant, $2 how many at most

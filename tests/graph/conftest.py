@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -16,8 +17,10 @@ from graph.api import api
 from graph.context import Context, Services
 from graph.identity import Visit
 from graph.limits import LIMITS
+from graph.people.office import BackOffice
 from graph.people.parts import People
 from graph.people.passwords import Passwords
+from graph.people.plans import PlanChanges
 from graph.people.tokens import SessionCookie
 from graph.people.tries import Tries
 from metering.carryover import CarryOver
@@ -31,21 +34,31 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 Ask = Callable[[str], Awaitable[Any]]
 
 
-@pytest.fixture
-async def services(catalogue: Database, redis_url: str) -> AsyncIterator[Services]:
-    """The real parts, on the whole catalogue and an empty ledger, at a fixed hour."""
-    plans = PlanBook(catalogue)
+@asynccontextmanager
+async def services_on(
+    database: Database, redis_url: str, now: Callable[[], datetime] = lambda: NOW
+) -> AsyncIterator[Services]:
+    """The real parts, at a fixed hour unless the test says otherwise."""
+    plans = PlanBook(database)
     await plans.read()
     # The machine that runs the tests may stall for longer than a page may wait.
     async with open_ledger(redis_url, plans.plan_of, timeout_seconds=5.0) as meter:
         yield Services(
-            database=catalogue,
+            database=database,
             meter=meter,
             plans=plans,
-            now=lambda: NOW,
+            now=now,
             event_id=partial(ids.encode_event, b"a secret of the tests"),
-            people=people_on(catalogue, meter),
+            people=people_on(database, meter),
+            office=BackOffice(PlanChanges(database, meter, plans, now), meter.store),
         )
+
+
+@pytest.fixture
+async def services(catalogue: Database, redis_url: str) -> AsyncIterator[Services]:
+    """The real parts, on the whole catalogue and an empty ledger."""
+    async with services_on(catalogue, redis_url) as parts:
+        yield parts
 
 
 @pytest.fixture

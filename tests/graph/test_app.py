@@ -6,12 +6,18 @@ from typing import Any
 
 import pytest
 
+from db.assignments import assign, untold
 from db.plans import PlanBook, network_key
 from graph import housekeeping
+from graph.app import utc_now
 from graph.housekeeping import Chores, beside
+from graph.people.plans import PlanChanges
 from metering.carryover import CarryOver
 from metering.erasures import Erasures
 from metering.policy import AdmissionRule
+from metering.shards import keys_of, shard_of
+from schema.acts import SYSTEM
+from tests.graph.accounts import account_on
 
 
 async def test_changed_plan_is_noticed_and_keys_of_past_periods_are_forgotten(
@@ -24,16 +30,7 @@ async def test_changed_plan_is_noticed_and_keys_of_past_periods_are_forgotten(
     await network_key(database, now - 1, rule.period_ms)
     await network_key(database, now + 1, rule.period_ms)
 
-    chores = Chores(
-        database=database,
-        meter=services.meter,
-        plans=plans,
-        rule=rule,
-        now=services.now,
-        carry_over=CarryOver(database, services.meter, lambda: 1, services.now),
-        erasures=Erasures(database, services.meter, services.meter.store),
-    )
-    async with beside(chores.rounds()):
+    async with beside(chores_on(services, database, plans, rule).rounds()):
         async with database.connection() as connection:
             await connection.execute(
                 "INSERT INTO plan (key, version, page_view_limit, window_kind, open_sections, "
@@ -46,6 +43,40 @@ async def test_changed_plan_is_noticed_and_keys_of_past_periods_are_forgotten(
 
     assert plans.newest["guest"].page_view_limit == 2
     assert await periods(database) == [now + 1]
+
+
+async def test_ledger_is_told_of_a_plan_that_has_ended(
+    services: Any, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(housekeeping, "ROUND_SECONDS", 0.02)
+    reader = await account_on(database, "subscriber")
+    await assign(
+        database, reader.id, "registered", ends_at=None, actor=SYSTEM, reason="It has ended."
+    )
+
+    chores = chores_on(services, database, services.plans, AdmissionRule())
+    async with beside(chores.rounds()), asyncio.timeout(30):
+        while await untold(database, reader.id, 1) is not None:
+            await asyncio.sleep(0.02)
+
+    client = await services.office.store.of(shard_of(reader.id))
+    [(_, event)] = await client.xrange(keys_of(shard_of(reader.id)).log)
+    assert (event["type"], event["viewer"], event["assignment"]) == ("plan", reader.id, "1")
+
+
+def chores_on(services: Any, database: Any, plans: PlanBook, rule: AdmissionRule) -> Chores:
+    """The chores of a server on that database."""
+    meter = services.meter
+    return Chores(
+        database=database,
+        meter=meter,
+        plans=plans,
+        rule=rule,
+        now=utc_now,
+        carry_over=CarryOver(database, meter, lambda: 1, utc_now),
+        erasures=Erasures(database, meter, meter.store),
+        changes=PlanChanges(database, meter, plans, utc_now),
+    )
 
 
 async def periods(database: Any) -> list[int]:

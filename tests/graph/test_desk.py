@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from redis.asyncio import Redis
 
+from db.plans import PlanBook
 from db.pool import Database
 from db.queries import statements
 from db.usage import make_partitions
@@ -34,7 +35,7 @@ def front(database: Database, client: Redis) -> Desk:
     store, plans = Store.on(client, 5.0), Plans()
     ledger = LedgerMeter(store, plans.plan_of)
     meter = GuardedMeter(ledger, database, plans.plan_of, UsageArchive(database))
-    return Desk(store, database, meter)
+    return Desk(store, database, meter, PlanBook(database))
 
 
 async def batches(front: Desk, first: str, end: str) -> list[list[Any]]:

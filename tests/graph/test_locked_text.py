@@ -86,6 +86,8 @@ def _value(wanted: Any) -> str:
     if isinstance(wanted, GraphQLInputObjectType):
         if wanted.name == "CodeRef":
             return f"{{key: {_value_of_key()}}}"
+        if wanted.name == "AccountRef":
+            return '{email: "reader@codes.example"}'
         assert wanted.name == "CodeKeyInput", f"say how to fill {wanted.name}"
         return _value_of_key()
     assert wanted.name == "ID", f"say how to fill {wanted.name}"

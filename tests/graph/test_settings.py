@@ -129,6 +129,10 @@ def test_the_ledger_may_be_on_one_server_behind_sentinel_or_on_a_cluster(
             "CODESTILE_GUEST_SECRET needs at least 32 characters",
         ),
         (
+            {"CODESTILE_WEBHOOK_SECRET": "w" * 31},
+            "CODESTILE_WEBHOOK_SECRET needs at least 32 characters",
+        ),
+        (
             {"CODESTILE_METRICS_TOKEN": "m" * 31},
             "CODESTILE_METRICS_TOKEN needs at least 32 characters",
         ),

@@ -1,0 +1,77 @@
+"""People with accounts, as the tests make them, and what they ask."""
+
+import secrets
+from typing import Any
+
+from graphql import execute, parse
+
+from db.accounts import account_by_id
+from db.pool import Database
+from graph.api import api
+from graph.context import Context, Services
+from graph.identity import Visit
+from graph.limits import LIMITS
+from graph.people.tokens import new_token, token_digest
+from metering.shards import shard_of
+from schema.accounts import Account
+from schema.addresses import address_of
+
+
+async def account_on(database: Database, plan_key: str, email: str | None = None) -> Account:
+    """A new account on the newest version of a plan, by its assignment number 0."""
+    id, email = f"u{secrets.token_urlsafe(16)}", email or f"{secrets.token_hex(6)}@codes.example"
+    async with database.connection() as connection, connection.transaction():
+        await connection.execute(
+            "INSERT INTO account (id, email, address) VALUES ($1, $2, $3)",
+            *(id, email, address_of(email)),
+        )
+        await connection.execute(
+            "INSERT INTO assignment (account_id, number, plan_key, plan_version, actor, reason, "
+            "fenced_at) SELECT $1, 0, key, max(version), 'system', 'Registered.', now() "
+            "FROM plan WHERE key = $2 GROUP BY key",
+            *(id, plan_key),
+        )
+    account = await account_by_id(database, id)
+    assert account is not None
+    return account
+
+
+async def logged_in(database: Database, account: Account) -> str:
+    """The token of a new session of the account."""
+    token = new_token()
+    await database.fetch(
+        "INSERT INTO session (id, digest, account_id, client, idle_seconds, expires_at) "
+        "VALUES ($1, $2, $3, 'app', 3600, now() + interval '1 day')",
+        *(secrets.token_urlsafe(12), token_digest(token), account.id),
+    )
+    return token
+
+
+async def ask(
+    services: Services,
+    account: Account | None,
+    query: str,
+    variables: dict[str, Any] | None = None,
+    key: str | None = None,
+) -> Any:
+    """The `data` of what somebody asks; `key` is their Idempotency-Key."""
+    viewer = account.viewer(shard_of(account.id)) if account else None
+    visit = Visit(viewer=viewer, may_charge=True, account=account)
+    context = Context(
+        services,
+        visit,
+        key or secrets.token_hex(8),
+        services.now(),
+        LIMITS[visit.viewer_kind],
+        has_own_key=key is not None,
+    )
+    schema = api()
+    result = await execute(  # type: ignore[misc]
+        schema._schema,
+        parse(query),
+        context_value=context,
+        variable_values=variables,
+        executor_class=schema.execution_context_class,
+    )
+    assert result.errors is None, result.errors
+    return result.data
