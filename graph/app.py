@@ -23,8 +23,10 @@ from graph.identity import Guests, GuestTokens, Identify
 from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
 from graph.people.accounts import Accounts
+from graph.people.keys import Keys
 from graph.people.tokens import SessionCookie
 from graph.people.visitors import Visitors
+from graph.secret import key_seed
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
 from metering.archived import UsageArchive
@@ -87,13 +89,14 @@ async def build(
                 now=now,
                 event_id=partial(ids.encode_event, guest_secret),
                 accounts=Accounts(database, cookie),
+                keys=Keys(database, key_seed(guest_secret), now),
             )
             guests = _guests(settings, guest_secret, plans, NetworkNames(database, guarded, rule))
             async with (
                 _housekeeping(database, guarded, plans, rule),
                 _watching(guarded),
             ):
-                visitors = Visitors(guests, database, cookie, now)
+                visitors = Visitors(guests, database, cookie, now, services.keys.holder)
                 view = _view(settings, services, identify or visitors)
                 problems = _problems_of(guarded, settings)
                 yield site(

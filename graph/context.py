@@ -13,6 +13,7 @@ from graph.identity import Visit
 from graph.limits import Limits
 from graph.loaders import Loaders
 from graph.people.accounts import Accounts
+from graph.people.keys import Keys
 from metering.meter import Meter
 from schema.people import ViewerKind
 from schema.plans import Plan
@@ -31,6 +32,8 @@ class Services:
     """The published form of an event's id, which tells nothing of other events."""
     accounts: Accounts
     """What people do with their accounts."""
+    keys: Keys
+    """What partners do with their keys."""
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ import strawberry
 
 from graph import offers
 from graph.context import Context, Info
+from graph.keys import keys_known_to
 from graph.opening import allowance_of
+from graph.types.keys import ApiKey
 from graph.types.people import User
+from graph.types.relay import FIRST_DEFAULT, After, Connection, First
 from graph.types.viewer import Allowance, Meter
 from schema.people import ViewerKind
 
@@ -44,3 +47,12 @@ class Viewer:
         context = info.context
         found = await allowance_of(context)
         return offers.allowance(found, context.viewer_kind, context.services.plans.newest)
+
+    @strawberry.field
+    async def api_keys(
+        self, info: Info, first: First = FIRST_DEFAULT, after: After = None
+    ) -> Connection[ApiKey] | None:
+        """The partner's keys, newest first, revoked and expired ones included; null for whoever is
+        no partner. A key without the scope USAGE_READ finds itself and no other. Null, with an
+        error, while the accounts do not answer."""
+        return await keys_known_to(info.context, first, after)

@@ -17,6 +17,7 @@ from graph.context import Context, Services
 from graph.identity import Visit
 from graph.limits import LIMITS
 from graph.people.accounts import Accounts
+from graph.people.keys import Keys
 from graph.people.tokens import SessionCookie
 from metering.meter import open_ledger
 from metering.shards import shard_of
@@ -40,6 +41,7 @@ async def services(catalogue: Database, redis_url: str) -> AsyncIterator[Service
             now=lambda: NOW,
             event_id=partial(ids.encode_event, b"a secret of the tests"),
             accounts=Accounts(catalogue, SessionCookie(is_https=False)),
+            keys=Keys(catalogue, b"a seed of the tests", lambda: NOW),
         )
 
 
