@@ -18,7 +18,8 @@ from db.requests import forget as forget_requests
 from graph import ids
 from graph.api import api
 from graph.context import Context, Services
-from graph.http import Call, GraphQLView
+from graph.deprecated_use import DeprecatedUse
+from graph.http import Call, GraphQLView, NoteDeprecated
 from graph.identity import Guests, GuestTokens, Identify
 from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
@@ -92,12 +93,14 @@ async def build(
                 keys=Keys(database, key_seed(guest_secret), now),
             )
             guests = _guests(settings, guest_secret, plans, NetworkNames(database, guarded, rule))
+            deprecated = DeprecatedUse(database, now)
             async with (
+                deprecated.flushing(),
                 _housekeeping(database, guarded, plans, rule),
                 _watching(guarded),
             ):
                 visitors = Visitors(guests, database, cookie, now, services.keys.holder)
-                view = _view(settings, services, identify or visitors)
+                view = _view(settings, services, identify or visitors, deprecated.note)
                 problems = _problems_of(guarded, settings)
                 yield site(
                     view,
@@ -220,7 +223,12 @@ def _guests(settings: Settings, secret: bytes, plans: PlanBook, networks: Networ
     )
 
 
-def _view(settings: Settings, services: Services, identify: Identify) -> GraphQLView:
+def _view(
+    settings: Settings,
+    services: Services,
+    identify: Identify,
+    note_deprecated: NoteDeprecated | None = None,
+) -> GraphQLView:
     def context(call: Call) -> Context:
         return Context(
             services=services,
@@ -237,4 +245,5 @@ def _view(settings: Settings, services: Services, identify: Identify) -> GraphQL
         make_context=context,
         allowed_origins=settings.allowed_origins,
         is_introspectable=settings.introspection,
+        note_deprecated=note_deprecated,
     )
