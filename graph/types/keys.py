@@ -1,13 +1,32 @@
 """Partners' keys as GraphQL types: everything but their secrets."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import strawberry
 
 from graph import ids
+from graph.access import lacks
+from graph.context import Info
+from graph.deprecation import deprecations
+from graph.loaders import DeprecatedAsked, KeyDaysAsked
+from graph.lookup import unavailable
 from graph.people.keys import prefix_of
+from graph.types.key_usage import (
+    USUAL_DAYS,
+    ApiKeyUsage,
+    ApiKeyUsageResult,
+    DeprecatedFieldUseList,
+    DeprecatedFieldUseResult,
+    From,
+    To,
+    days_of,
+    deprecated_use,
+)
+from graph.types.problems import InvalidInput
+from metering.shards import shard_of
 from schema import accounts as shapes
 from schema.accounts import ApiScope
+from schema.errors import StoreUnavailable
 
 _ID = "apikey"
 
@@ -36,6 +55,40 @@ class ApiKey:
     replaces: strawberry.ID | None
     """The key that it took the place of; null for a first one."""
     shape: strawberry.Private[shapes.ApiKey]
+
+    @strawberry.field
+    async def usage(self, info: Info, since: From = None, to: To = None) -> ApiKeyUsageResult:
+        """What the key viewed day by day, for 92 days at most. A key needs the scope USAGE_READ."""
+        context = info.context
+        if refused := lacks(context, ApiScope.USAGE_READ):
+            return refused
+        span = days_of(since, to, context.today.date)
+        if isinstance(span, InvalidInput):
+            return span
+        try:
+            # How far first: what is archived meanwhile may then be counted and not said to be.
+            archived = await context.loaders.archived_until.load(shard_of(self.shape.account_id))
+            days = await context.loaders.key_days.load(KeyDaysAsked(self.shape.id, *span))
+        except StoreUnavailable as away:
+            return unavailable(away)
+        return ApiKeyUsage.of(*span, days, archived)
+
+    @strawberry.field
+    async def deprecated_field_use(self, info: Info) -> DeprecatedFieldUseResult:
+        """What the key asked for in the last 30 days that will go away. A key needs the scope
+        USAGE_READ."""
+        context = info.context
+        if refused := lacks(context, ApiScope.USAGE_READ):
+            return refused
+        since = context.today.date - timedelta(days=USUAL_DAYS - 1)
+        try:
+            asked = DeprecatedAsked(self.shape.id, since)
+            found = await context.loaders.deprecated_uses.load(asked)
+        except StoreUnavailable as away:
+            return unavailable(away)
+        reasons = deprecations(info.schema._schema)
+        items = [deprecated_use(use, reasons.get(use.field)) for use in found]
+        return DeprecatedFieldUseList(since=since, items=items)
 
     @classmethod
     def of(cls, key: shapes.ApiKey) -> "ApiKey":
