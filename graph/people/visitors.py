@@ -16,6 +16,7 @@ along, and its end is how sessions end.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -131,7 +132,7 @@ class Visitors:
 
 def _refuse_key_in_address(request: Request) -> None:
     """Addresses are written into logs and histories everywhere, so a key in one is lost."""
-    if KEY_PREFIX.encode() in request.scope["query_string"]:
+    if KEY_PREFIX.encode() in unquote_to_bytes(request.scope["query_string"]):
         raise HTTPException(
             400, "A key must never be part of an address: revoke it, and send another in a header."
         )
