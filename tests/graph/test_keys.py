@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from db.pool import Database
+from schema.errors import StoreUnavailable
 from tests.graph.partners import (
     CREATE,
     LIST,
@@ -119,6 +120,63 @@ async def test_key_that_is_not_exactly_right_is_refused_and_notes_nothing(
     assert answers == [401] * 8
     assert [row["last_used_at"] for row in await stored(database)] == [None, None]
     assert await status(site, good) == 200
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"Bearer csk_live_",
+        b"Bearer csk_live_\xff\xfe",
+        b"Bearer  " + NEVER_MADE.encode(),
+        b"Bearer " + NEVER_MADE.encode() + b", " + NEVER_MADE.encode(),
+        b"Basic " + NEVER_MADE.encode(),
+        NEVER_MADE.encode(),
+        b"Bearer csk_live_" + b"A" * 8_000,
+        b"",
+    ],
+)
+async def test_header_that_is_no_key_is_refused_without_a_look(
+    site: Site, monkeypatch: pytest.MonkeyPatch, value: bytes
+) -> None:
+    async def never(*_: object) -> None:
+        raise AssertionError("nothing to look up")
+
+    monkeypatch.setattr("graph.people.keys.key_by_id", never)
+
+    response = await site.client.post(
+        "/graphql", json={"query": WHO}, headers={b"authorization": value}
+    )
+
+    assert response.status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("query", "act", "given"),
+    [
+        (CREATE, "create_key", {}),
+        (ROTATE, "rotate_key", {"id": "MWFwaWtleTpBQUFBQUFBQUFBQUE"}),
+        (REVOKE, "revoke_key", {"id": "MWFwaWtleTpBQUFBQUFBQUFBQUE"}),
+    ],
+)
+async def test_change_while_the_accounts_are_away_is_told_to_come_again(
+    site: Site,
+    partner: Person,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    query: str,
+    act: str,
+    given: dict[str, Any],
+) -> None:
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("postgres", "it is away")
+
+    monkeypatch.setattr(f"graph.people.keys.{act}", away)
+
+    answer = await site.change(query, partner, **given)
+
+    assert answer["__typename"] == "ServiceUnavailable"
+    assert answer["problemCode"] == "STORE_UNAVAILABLE"
+    assert await stored(database) == []
 
 
 async def test_unknown_id_and_wrong_secret_take_the_same_steps(

@@ -185,6 +185,7 @@ async def test_server_writes_no_key_into_its_log(
 
     written = "".join(capfd.readouterr())
     assert statuses == [400, 404, 415, 200, 200]
+    assert "Finished server process" in written
     assert key not in written
     assert key[22:] not in written
     assert json.dumps(partner.session) not in written
