@@ -48,14 +48,15 @@ class PastAssignment:
 async def assign(
     database: Database,
     account_id: str,
-    plan_key: str,
+    plan_key: str | None,
     *,
     ends_at: datetime | None,
     actor: str,
     reason: str,
     instead_of: int | None = None,
 ) -> Assignment | None:
-    """Put an account on the newest version of a plan, at once and until `ends_at`.
+    """Put an account on the newest version of a plan, at once and until `ends_at`; without a plan
+    on its free one, which is the one it began on.
 
     With `instead_of` only while that assignment is in force, so that two who notice its end make
     one change. None when nothing was changed: no such account or plan, or another assignment is
@@ -109,13 +110,13 @@ async def assign_next(
     connection: "asyncpg.Connection[asyncpg.Record]",
     account_id: str,
     number: int,
-    plan_key: str,
+    plan_key: str | None,
     ends_at: datetime | None,
     actor: str,
     reason: str,
 ) -> Assignment | None:
-    """Put a locked account, whose assignment has that number, on a plan; None for an unknown
-    plan."""
+    """Put a locked account, whose assignment has that number, on a plan, without one on its free
+    plan; None for an unknown plan."""
     named = statements("assignments")
     row = await connection.fetchrow(
         named["assign"], account_id, number + 1, plan_key, ends_at, actor, reason, None

@@ -50,16 +50,14 @@ async def make_staff(
     return made
 
 
-async def dismiss_staff(
-    database: Database, address: str, plan_key: str, reason: str
-) -> NewStaff | None:
-    """Put an account of the staff on another plan and end its sessions and links; None, and
+async def dismiss_staff(database: Database, address: str, reason: str) -> NewStaff | None:
+    """Put an account of the staff on its free plan and end its sessions and links; None, and
     nothing done, when the address has no such account."""
     async with database.connection() as connection, connection.transaction():
         found = await _found(connection, address)
         if found is None or found[1] is not ViewerKind.STAFF:
             return None
-        number = await _assigned(connection, found[0], plan_key, reason)
+        number = await _assigned(connection, found[0], None, reason)
         await _run(connection, "end_sessions", found[0])
         await _run(connection, "drop_resets", found[0])
     return NewStaff(found[0], number)
@@ -97,7 +95,10 @@ async def _found(
 
 
 async def _assigned(
-    connection: "asyncpg.Connection[asyncpg.Record]", account_id: str, plan_key: str, reason: str
+    connection: "asyncpg.Connection[asyncpg.Record]",
+    account_id: str,
+    plan_key: str | None,
+    reason: str,
 ) -> int:
     number = await lock_account(connection, account_id)
     assert number is not None, "the account is held"

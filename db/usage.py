@@ -16,7 +16,7 @@ from db.pool import Database
 from db.queries import statements
 
 _SQL = statements("usage")
-_ROLLUPS = ("add_hours", "add_codes", "add_days", "add_first_touches")
+_ROLLUPS = ("add_hours", "add_codes", "add_days", "add_keys", "add_first_touches")
 CONFLICTS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 """What a transaction that met another raises; it left nothing and may be tried again."""
 
@@ -259,7 +259,7 @@ async def recomputed(database: Database, rollup: str, day: date) -> list[dict[st
     """What a rollup must hold of a day, counted from the events: the rows of one statement.
 
     `rollup` is a statement of usage.sql: hours_of_day, code_day_of_day, code_month_of_day,
-    day_of_day, viewers_of_day, first_touches_of_day or funnel_of_day.
+    day_of_day, viewers_of_day, key_day_of_day, first_touches_of_day or funnel_of_day.
     """
     return [dict(row) for row in await database.fetch(_SQL[rollup], day)]
 
@@ -283,6 +283,7 @@ ROLLUPS = {
     "usage_code_day": "code_days_that_differ",
     "usage_code_month": "code_months_that_differ",
     "usage_day": "days_that_differ",
+    "usage_key_day": "key_days_that_differ",
     "usage_first_touch": "first_touches_that_differ",
 }
 """The statement that compares each rollup with the events."""

@@ -1,13 +1,32 @@
 """The archive as people read it: events of a time, and everything about one viewer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from db.pool import Database
 from db.queries import statements
 
 _SQL = statements("usage_reads")
+
+
+class KeyDay(NamedTuple):
+    """What one key viewed on one day, UTC."""
+
+    day: date
+    views: int
+    charged: int
+    repeated: int
+    refused: int
+
+
+class ArchivedUntil(NamedTuple):
+    """How far a shard is archived."""
+
+    recorded_ms: int
+    """When its last archived event was recorded; 0 when there is none."""
+    waiting: int
+    """Events that the archiver has seen behind it."""
 
 
 async def exported_events(
@@ -51,3 +70,21 @@ async def views_of_viewer(
     newest first; `count` at most."""
     rows = await database.fetch(_SQL["views_of_viewer"], viewer, *before, count)
     return [dict(row) for row in rows]
+
+
+async def key_days(
+    database: Database, key_ids: Sequence[str], first: date, last: date
+) -> dict[str, list[KeyDay]]:
+    """What each key viewed on which day, oldest first; days without views, and keys that viewed
+    nothing, are missing."""
+    found: dict[str, list[KeyDay]] = {}
+    for key_id, *counts in await database.fetch(_SQL["key_days"], list(key_ids), first, last):
+        found.setdefault(key_id, []).append(KeyDay(*counts))
+    return found
+
+
+async def archived_until(database: Database, shard: int) -> ArchivedUntil:
+    """How far a shard is archived."""
+    row = await database.fetch_one(_SQL["archived_until"], shard)
+    assert row is not None, "the migration made a cursor for every shard"
+    return ArchivedUntil(*row)

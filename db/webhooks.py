@@ -22,8 +22,8 @@ class Message:
     account_id: str
     occurred_at: datetime
     """UTC."""
-    plan_key: str
-    """The plan that the account goes to."""
+    plan_key: str | None
+    """The plan that the account goes to; None for its free plan."""
     ends_at: datetime | None
     """When the free plan takes its place, UTC; None for never."""
     instead_of: str | None

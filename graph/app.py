@@ -17,13 +17,15 @@ from db.pool import Database, open_database
 from graph import ids
 from graph.api import api
 from graph.context import Context, Services
+from graph.deprecated_use import DeprecatedUse
 from graph.housekeeping import Chores, beside
-from graph.http import Call, GraphQLView
+from graph.http import Call, GraphQLView, NoteDeprecated
 from graph.identity import Guests, GuestTokens, Identify
 from graph.mail.choice import mailer_of, sender_address
 from graph.mail.sender import Sender
 from graph.metrics import Metrics, metrics_answer
 from graph.networks import NetworkNames
+from graph.people.keys import Keys
 from graph.people.office import BackOffice
 from graph.people.parts import People
 from graph.people.passwords import Passwords
@@ -31,7 +33,7 @@ from graph.people.plans import PlanChanges
 from graph.people.tokens import SessionCookie
 from graph.people.tries import Tries
 from graph.people.visitors import Visitors
-from graph.secret import people_secret
+from graph.secret import key_seed, people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
 from graph.webhooks import SubscriptionHook
@@ -110,15 +112,18 @@ async def build(
                 event_id=partial(ids.encode_event, guest_secret),
                 people=people,
                 office=BackOffice(changes, meter.store),
+                keys=Keys(database, key_seed(guest_secret), now),
             )
+            deprecated = DeprecatedUse(database, now)
             chores = Chores(*(database, guarded, plans, rule, now, carry_over, erasures, changes))
             async with (
+                deprecated.flushing(),
                 beside(chores.rounds()),
                 _watching(guarded),
                 beside(_sender(settings, database).run()),
             ):
-                visitors = Visitors(guests, database, people.cookie, now)
-                view = _view(settings, services, identify or visitors)
+                visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
+                view = _view(settings, services, identify or visitors, deprecated.note)
                 problems = _problems_of(guarded, settings)
                 yield site(
                     view,
@@ -220,7 +225,12 @@ def _guests(settings: Settings, secret: bytes, plans: PlanBook, networks: Networ
     )
 
 
-def _view(settings: Settings, services: Services, identify: Identify) -> GraphQLView:
+def _view(
+    settings: Settings,
+    services: Services,
+    identify: Identify,
+    note_deprecated: NoteDeprecated | None = None,
+) -> GraphQLView:
     def context(call: Call) -> Context:
         return Context(
             services=services,
@@ -237,4 +247,5 @@ def _view(settings: Settings, services: Services, identify: Identify) -> GraphQL
         make_context=context,
         allowed_origins=settings.allowed_origins,
         is_introspectable=settings.introspection,
+        note_deprecated=note_deprecated,
     )

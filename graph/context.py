@@ -12,6 +12,7 @@ from graph.day import Day
 from graph.identity import Visit
 from graph.limits import Limits
 from graph.loaders import Loaders
+from graph.people.keys import Keys
 from graph.people.office import BackOffice
 from graph.people.parts import People
 from metering.meter import Meter
@@ -34,6 +35,8 @@ class Services:
     """What accounts and sessions are made of."""
     office: BackOffice
     """What the site's staff works with."""
+    keys: Keys
+    """What partners do with their keys."""
 
 
 @dataclass(frozen=True)

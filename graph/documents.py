@@ -29,6 +29,7 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
+from graph.deprecation import NOTHING, deprecated_in
 from graph.estimate import ListField, ListFinder, fields_asked
 from graph.limits import VALIDATION_ERRORS_SHOWN, Limits, Measure, exceeded, measure
 from graph.masking import ErrorCode, coded
@@ -49,6 +50,8 @@ class Operation:
     kind: OperationType
     lists: tuple[ListField, ...]
     """The lists it selects, with sizes that may depend on variables."""
+    deprecated: frozenset[str] = NOTHING
+    """Coordinates of what it asks for that will go away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +206,13 @@ def _operations(schema: GraphQLSchema, node: DocumentNode) -> tuple[Operation, .
         for definition in node.definitions
         if isinstance(definition, FragmentDefinitionNode)
     }
+    operations = [d for d in node.definitions if isinstance(d, OperationDefinitionNode)]
     return tuple(
         Operation(
             name=definition.name.value if definition.name else None,
             kind=definition.operation,
             lists=ListFinder(schema, fragments, definition).lists(),
+            deprecated=deprecated,
         )
-        for definition in node.definitions
-        if isinstance(definition, OperationDefinitionNode)
+        for definition, deprecated in zip(operations, deprecated_in(schema, node), strict=True)
     )

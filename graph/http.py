@@ -61,6 +61,10 @@ _CODES = {
 }
 
 
+NoteDeprecated = Callable[[str, Collection[str]], None]
+"""Notes that an operation of a key, named by its id, asked for what has these coordinates."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """What is known of a request when its operation begins."""
@@ -94,8 +98,10 @@ class GraphQLView:
         limits: Mapping[ViewerKind, Limits] = LIMITS,
         executing_at_once: int = EXECUTING_AT_ONCE,
         turn_seconds: float = TURN_SECONDS,
+        note_deprecated: NoteDeprecated | None = None,
     ) -> None:
-        """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`."""
+        """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`.
+        `note_deprecated` is told what a key asks for that will go away."""
         self._schema = core_schema(schema)
         self._executor_class = schema.execution_context_class
         self._hides_names = not is_introspectable
@@ -106,6 +112,7 @@ class GraphQLView:
         self._limits = limits
         self._turns = asyncio.Semaphore(executing_at_once)
         self._turn_seconds = turn_seconds
+        self._note_deprecated = note_deprecated
         self._app = _shared_with(self._allowed_origins, self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,6 +182,8 @@ class GraphQLView:
         if (too_many := too_many_fields(operation, params.variables, call.limits)) is not None:
             return ExecutionResult(None, [too_many])
         async with self._turn():
+            if operation.deprecated and call.visit.key and self._note_deprecated:
+                self._note_deprecated(call.visit.key.id, operation.deprecated)
             return await self._execute(document, operation, params.variables, call)
 
     @asynccontextmanager

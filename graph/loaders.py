@@ -1,11 +1,12 @@
 """Reads of one request, gathered over one turn of the event loop and asked in one statement."""
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from datetime import date
 from typing import NamedTuple, Self, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from db import codes, crosswalks, pages
+from db import codes, crosswalks, keys, pages, usage_reads
 from db.pool import Database
 from graph.day import Day
 from metering.meter import Meter
@@ -40,6 +41,21 @@ class ChildrenAsked(NamedTuple):
     first: int
     after_position: int | None
     on: Day
+
+
+class KeyDaysAsked(NamedTuple):
+    """What one key viewed on the days of a time."""
+
+    key_id: str
+    first: date
+    last: date
+
+
+class DeprecatedAsked(NamedTuple):
+    """What one key asked for that will go away, since a day."""
+
+    key_id: str
+    since: date
 
 
 class RowsAsked(NamedTuple):
@@ -78,6 +94,15 @@ class Loaders:
         self.children: DataLoader[ChildrenAsked, codes.Children] = DataLoader(self._children)
         self.systems: DataLoader[Day, tuple[CodeSystem, ...]] = DataLoader(self._systems)
         self.rows: DataLoader[RowsAsked, tuple[Crosswalk, ...]] = DataLoader(self._rows)
+        self.key_days: DataLoader[KeyDaysAsked, list[usage_reads.KeyDay]] = DataLoader(
+            self._key_days
+        )
+        self.archived_until: DataLoader[int, usage_reads.ArchivedUntil] = DataLoader(
+            self._archived_until
+        )
+        self.deprecated_uses: DataLoader[DeprecatedAsked, list[keys.DeprecatedFieldUses]] = (
+            DataLoader(self._deprecated_uses)
+        )
         # A decision is a fact of its own: never answered from an earlier one of the request.
         self.decisions: DataLoader[ViewRequest, Decision | Redirect] = DataLoader(
             self._decisions, cache=False
@@ -132,6 +157,32 @@ class Loaders:
 
         anyone = CodeKey(CodeSystemKey.DEMO, "")
         return await _per_group(asked, lambda item: item._replace(source=anyone), read)
+
+    async def _key_days(self, asked: list[KeyDaysAsked]) -> Sequence[list[usage_reads.KeyDay]]:
+        async def read(
+            span: tuple[date, date], batch: list[KeyDaysAsked]
+        ) -> Sequence[list[usage_reads.KeyDay]]:
+            ids = [item.key_id for item in batch]
+            found = await usage_reads.key_days(self._database, ids, *span)
+            return [found.get(key_id, []) for key_id in ids]
+
+        return await _per_group(asked, lambda item: (item.first, item.last), read)
+
+    async def _archived_until(self, shards: list[int]) -> Sequence[usage_reads.ArchivedUntil]:
+        # One: a viewer is in one shard.
+        return [await usage_reads.archived_until(self._database, shard) for shard in shards]
+
+    async def _deprecated_uses(
+        self, asked: list[DeprecatedAsked]
+    ) -> Sequence[list[keys.DeprecatedFieldUses]]:
+        async def read(
+            since: date, batch: list[DeprecatedAsked]
+        ) -> Sequence[list[keys.DeprecatedFieldUses]]:
+            ids = [item.key_id for item in batch]
+            found = await keys.deprecated_uses_of(self._database, ids, since)
+            return [found.get(key_id, []) for key_id in ids]
+
+        return await _per_group(asked, lambda item: item.since, read)
 
     async def _decisions(self, asked: list[ViewRequest]) -> Sequence[Decision | Redirect]:
         return await self._meter.view(asked)

@@ -3,11 +3,12 @@
 import strawberry
 
 from graph.mutations.accounts import AccountMutations
+from graph.mutations.keys import KeyMutations
 from graph.mutations.ledger import LedgerMutations
 from graph.mutations.plans import PlanMutations
 
 
 @strawberry.type
-class Mutation(AccountMutations, PlanMutations, LedgerMutations):
+class Mutation(AccountMutations, KeyMutations, PlanMutations, LedgerMutations):
     """Everything that can be changed. An operation makes one change, by POST; every change answers
     with a union, whose other members say why nothing was changed."""

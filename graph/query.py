@@ -8,6 +8,7 @@ import strawberry
 
 from db import crosswalks as crosswalk_reads
 from graph import nodes, offers
+from graph.access import lacks
 from graph.context import Info
 from graph.day import Day
 from graph.limits import LIMITS
@@ -38,6 +39,7 @@ from graph.types.problems import (
 )
 from graph.types.relay import Node
 from graph.viewer import Viewer
+from schema.accounts import ApiScope
 from schema.codes import CodeKey, CodeSystemKey, normalize
 from schema.crosswalks import TranslationDirection
 from schema.errors import StoreUnavailable
@@ -135,8 +137,11 @@ class Query(StaffQueries):
         as_of: AsOf = None,
     ) -> CrosswalksResult:
         """What the loaded maps say about a batch of codes. For partners, subscribers and staff;
-        other readers find the crosswalks of one code in the sections of its page."""
+        other readers find the crosswalks of one code in the sections of its page. A key needs the
+        scope CROSSWALKS_READ."""
         context = info.context
+        if refused := lacks(context, ApiScope.CROSSWALKS_READ):
+            return refused
         if not (await context.plan()).can_list_crosswalks:
             return Forbidden(
                 problem_code=ProblemCode.FORBIDDEN,
@@ -167,7 +172,10 @@ class Query(StaffQueries):
     ) -> CodePageResult:
         """The page of one code. Opening a page that this viewer has not opened in this window
         takes one page view; opening it again, retrying and reloading take none. A guest may select
-        one page in one operation, a registered reader or subscriber 5, a partner 20."""
+        one page in one operation, a registered reader or subscriber 5, a partner 20. A key needs
+        the scope PAGES_READ, also for a preview."""
+        if refused := lacks(info.context, ApiScope.PAGES_READ):
+            return refused
         asked = asked_of(ref, as_of, info.context.today, ["ref"])
         if isinstance(asked, InvalidInput):
             return asked

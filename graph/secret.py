@@ -35,6 +35,11 @@ def kept_secret(file: Path) -> bytes:
     return file.read_bytes()
 
 
+def key_seed(secret: bytes) -> bytes:
+    """The 32 bytes that partners' keys are derived with."""
+    return hmac.digest(secret, b"codestile partner keys", hashlib.sha256)
+
+
 def checkpoint_seed(secret: bytes) -> bytes:
     """The 32 bytes that sign checkpoints of the archive."""
     return hmac.digest(secret, b"codestile ledger checkpoints", hashlib.sha256)

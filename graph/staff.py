@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from db.staff import Reset, dismiss_staff, make_staff
 from graph.desk import Desk
+from graph.people.addresses import Address, read_address
 from graph.people.plans import PlanChanges
 from graph.people.tokens import token_digest
-from graph.people.visitors import FREE_PLAN
-from schema.addresses import address_of, is_address
 from schema.errors import OptionRefused
 
 RESET_PREFIX = "cpr_"
@@ -34,14 +33,14 @@ async def hire(desk: Desk, email: str, site: str) -> Hired:
 
     Raises OptionRefused for what is no address, and StoreUnavailable.
     """
-    _demand_address(email)
+    address = _address(email)
     token = RESET_PREFIX + secrets.token_urlsafe(32)
     expires_at = datetime.now(UTC) + LINK_LIFE
     made = await make_staff(
         desk.database,
         f"u{secrets.token_urlsafe(16)}",
-        email,
-        address_of(email),
+        address.email,
+        address.key,
         _REASON,
         Reset(token_digest(token), expires_at),
     )
@@ -56,8 +55,7 @@ async def dismiss(desk: Desk, email: str) -> str | None:
 
     Raises as `hire`.
     """
-    _demand_address(email)
-    left = await dismiss_staff(desk.database, address_of(email), FREE_PLAN, _REASON)
+    left = await dismiss_staff(desk.database, _address(email).key, _REASON)
     if left is None:
         return None
     await _tell(desk, left.account_id, left.number)
@@ -71,6 +69,8 @@ async def _tell(desk: Desk, account_id: str, number: int | None) -> None:
         await changes.tell(account_id, number)
 
 
-def _demand_address(email: str) -> None:
-    if not is_address(email):
+def _address(email: str) -> Address:
+    address = read_address(email)
+    if address is None:
         raise OptionRefused(f"{email!r} is no e-mail address")
+    return address

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import strawberry
 
-from db.accounts import account_by_address
 from db.assignments import PastAssignment, plan_history
 from graph.access import staff_of
 from graph.context import Info
@@ -16,7 +15,6 @@ from graph.types.plans import Plan, PlanAssignment, Plans
 from graph.types.problems import Forbidden, NotFound, ServiceUnavailable, Unauthenticated
 from graph.types.records import AccountRecord
 from schema.accounts import Account
-from schema.addresses import address_of, is_address
 from schema.errors import StoreUnavailable
 
 
@@ -69,12 +67,7 @@ class StaffQueries:
             return staff
         database = info.context.services.database
         try:
-            if ref.id:
-                found = await account_named(database, ref.id)
-            elif ref.email and is_address(ref.email):
-                found = await account_by_address(database, address_of(ref.email))
-            else:
-                found = None
+            found = await account_named(database, ref.id or ref.email or "")
             if found is None:
                 return no_account()
             history = await plan_history(database, found.id)

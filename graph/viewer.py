@@ -9,9 +9,11 @@ from db.sessions import sessions_of
 from graph import offers
 from graph.access import lacks
 from graph.context import Context, Info
+from graph.keys import keys_known_to
 from graph.masking import ErrorCode, coded
 from graph.opening import allowance_of
 from graph.recent import RecentView, recent_views
+from graph.types.keys import ApiKey
 from graph.types.people import Session, User
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First
 from graph.types.viewer import Allowance, Meter
@@ -33,9 +35,10 @@ class Viewer:
 
     @strawberry.field
     async def user(self, info: Info) -> User | None:
-        """The viewer's account; null for guests."""
-        account = info.context.visit.account
-        return None if account is None else User.of(account)
+        """The viewer's account; null for guests, and for keys, which stand in programs of many
+        people."""
+        visit = info.context.visit
+        return User.of(visit.account) if visit.account and visit.key is None else None
 
     @strawberry.field
     async def allowance(
@@ -84,6 +87,15 @@ class Viewer:
             info.context.services.database, visit.account.id, info.context.now
         )
         return [Session.of(session, visit.session) for session in found]
+
+    @strawberry.field
+    async def api_keys(
+        self, info: Info, first: First = FIRST_DEFAULT, after: After = None
+    ) -> Connection[ApiKey] | None:
+        """The partner's keys, newest first, revoked and expired ones included; null for whoever is
+        no partner. A key without the scope USAGE_READ finds itself and no other. Null, with an
+        error, while the accounts do not answer."""
+        return await keys_known_to(info.context, first, after)
 
 
 @strawberry.type

@@ -17,7 +17,6 @@ from starlette.types import Receive, Scope, Send
 from db.webhooks import Message, Taken, known_message, take_message
 from graph.people.plans import PlanChanges
 from graph.people.references import account_named
-from graph.people.visitors import FREE_PLAN
 from graph.request import read_body
 from schema.acts import SYSTEM
 from schema.errors import StoreUnavailable
@@ -134,7 +133,7 @@ def _message(told: SubscriptionMessage, digest: bytes, account_id: str, now: dat
         digest=digest,
         account_id=account_id,
         occurred_at=told.occurred_at,
-        plan_key=FREE_PLAN if is_over else told.plan,
+        plan_key=None if is_over else told.plan,
         ends_at=None if is_over else told.ends_at,
         instead_of=told.plan if told.type is SubscriptionEvent.ENDED else None,
     )

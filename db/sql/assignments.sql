@@ -9,13 +9,23 @@ FOR UPDATE;
 -- name: assign
 -- Puts an account on the newest version of a plan: the new assignment, or no row for an unknown
 -- plan.
--- $1 account id, $2 number of the new assignment, $3 plan key, $4 when it ends or null,
--- $5 actor, $6 reason, $7 when the ledger was told, null when it has to be
+-- $1 account id, $2 number of the new assignment, $3 plan key, null for the account's free plan:
+-- the one it began on, if that was one of readers; $4 when it ends or null, $5 actor, $6 reason,
+-- $7 when the ledger was told, null when it has to be
 INSERT INTO assignment
     (account_id, number, plan_key, plan_version, ends_at, actor, reason, fenced_at)
 SELECT $1, $2, p.key, p.version, $4::timestamptz, $5, $6, $7::timestamptz
 FROM plan AS p
-WHERE p.key = $3
+WHERE p.key = coalesce(
+    $3::text,
+    (
+        SELECT f.plan_key
+        FROM assignment AS f
+        JOIN plan AS q ON q.key = f.plan_key AND q.version = f.plan_version
+        WHERE f.account_id = $1 AND f.number = 0 AND q.viewer_kind = 'REGISTERED'
+    ),
+    'registered'
+)
 ORDER BY p.version DESC
 LIMIT 1
 RETURNING number, plan_key, plan_version;

@@ -126,6 +126,25 @@ ON CONFLICT (day) DO UPDATE SET
     events = r.events + excluded.events, views = r.views + excluded.views,
     viewers = r.viewers + excluded.viewers;
 
+-- name: add_keys
+-- Adds new events of partners' keys to usage_key_day; returns nothing.
+-- $1 shard; $2 seq before the first of them; $3 seq and $4 recorded_at of the last; $5 recorded_at
+-- of the first
+INSERT INTO usage_key_day AS r (key_id, day, views, charged, repeated, refused)
+SELECT
+    split_part(e.context, '/', 2) AS key_id, (e.recorded_at AT TIME ZONE 'UTC')::date AS day,
+    sum(e.views)::bigint AS views,
+    COALESCE(sum(e.views) FILTER (WHERE e.outcome = 'U'), 0)::bigint AS charged,
+    COALESCE(sum(e.views) FILTER (WHERE e.outcome = 'R'), 0)::bigint AS repeated,
+    COALESCE(sum(e.views) FILTER (WHERE e.outcome IN ('L', 'N', 'B')), 0)::bigint AS refused
+FROM usage_event e
+WHERE e.shard = $1 AND e.seq > $2 AND e.seq <= $3 AND e.recorded_at BETWEEN $5 AND $4
+    AND e.type IN ('view', 'import') AND e.context LIKE '%/%'
+GROUP BY 1, 2
+ON CONFLICT (key_id, day) DO UPDATE SET
+    views = r.views + excluded.views, charged = r.charged + excluded.charged,
+    repeated = r.repeated + excluded.repeated, refused = r.refused + excluded.refused;
+
 -- name: add_first_touches
 -- Adds new events to usage_first_touch and usage_funnel; returns nothing. A viewer's events are all
 -- in one shard, in the order of time: what is set already is earlier.
@@ -360,6 +379,21 @@ WHERE e.recorded_at >= $1::date::timestamp AT TIME ZONE 'UTC'
     AND e.type IN ('view', 'import') AND e.viewer IS NOT NULL
 ORDER BY e.viewer;
 
+-- name: key_day_of_day
+-- What usage_key_day must hold of one day, by key.
+-- $1 the day, UTC
+SELECT
+    split_part(e.context, '/', 2) AS key_id, $1::date AS day, sum(e.views)::bigint AS views,
+    COALESCE(sum(e.views) FILTER (WHERE e.outcome = 'U'), 0)::bigint AS charged,
+    COALESCE(sum(e.views) FILTER (WHERE e.outcome = 'R'), 0)::bigint AS repeated,
+    COALESCE(sum(e.views) FILTER (WHERE e.outcome IN ('L', 'N', 'B')), 0)::bigint AS refused
+FROM usage_event e
+WHERE e.recorded_at >= $1::date::timestamp AT TIME ZONE 'UTC'
+    AND e.recorded_at < ($1::date + 1)::timestamp AT TIME ZONE 'UTC'
+    AND e.type IN ('view', 'import') AND e.context LIKE '%/%'
+GROUP BY 1
+ORDER BY 1;
+
 -- name: first_touches_of_day
 -- What usage_first_touch must hold of the viewers whose first_at is on one day, by viewer.
 -- $1 the day, UTC
@@ -501,6 +535,37 @@ SELECT
 FROM stored s
 FULL JOIN counted c USING (day)
 WHERE (s.events, s.views, s.viewers) IS DISTINCT FROM (c.events, c.views, c.viewers)
+ORDER BY 1
+LIMIT 100;
+
+-- name: key_days_that_differ
+-- Where usage_key_day is not what the events say, 100 at most, by key and day.
+-- $1 first instant that is compared
+WITH counted AS (
+    SELECT
+        split_part(e.context, '/', 2) AS key_id, (e.recorded_at AT TIME ZONE 'UTC')::date AS day,
+        sum(e.views)::bigint AS views,
+        COALESCE(sum(e.views) FILTER (WHERE e.outcome = 'U'), 0)::bigint AS charged,
+        COALESCE(sum(e.views) FILTER (WHERE e.outcome = 'R'), 0)::bigint AS repeated,
+        COALESCE(sum(e.views) FILTER (WHERE e.outcome IN ('L', 'N', 'B')), 0)::bigint AS refused
+    FROM usage_event e
+    WHERE e.recorded_at >= $1 AND e.type IN ('view', 'import') AND e.context LIKE '%/%'
+    GROUP BY 1, 2
+)
+SELECT
+    concat_ws(' ', key_id, day) AS place,
+    format('%s views, %s charged, %s repeated, %s refused',
+        r.views, r.charged, r.repeated, r.refused) AS stored,
+    format('%s views, %s charged, %s repeated, %s refused',
+        c.views, c.charged, c.repeated, c.refused) AS counted
+FROM (
+    SELECT k.key_id, k.day, k.views, k.charged, k.repeated, k.refused
+    FROM usage_key_day k
+    WHERE k.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date
+) r
+FULL JOIN counted c USING (key_id, day)
+WHERE (r.views, r.charged, r.repeated, r.refused)
+    IS DISTINCT FROM (c.views, c.charged, c.repeated, c.refused)
 ORDER BY 1
 LIMIT 100;
 

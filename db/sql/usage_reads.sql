@@ -49,3 +49,19 @@ WHERE viewer = $1
     AND (recorded_at, seq) < ($2::timestamptz, $3::bigint)
 ORDER BY recorded_at DESC, seq DESC
 LIMIT $4;
+
+-- name: key_days
+-- What keys viewed on the days of a time, by key and day; days without views are left out.
+-- $1 key ids; $2 the first day, $3 the last
+SELECT key_id, day, views, charged, repeated, refused
+FROM usage_key_day
+WHERE key_id = ANY ($1::text[]) AND day BETWEEN $2 AND $3
+ORDER BY key_id, day;
+
+-- name: archived_until
+-- How far a shard is archived: the milliseconds of its last archived event, 0 for none, and how
+-- many events of its log were seen that are not archived yet.
+-- $1 shard
+SELECT recorded_ms, GREATEST(0, head_seq - seq) AS waiting
+FROM usage_cursor
+WHERE shard = $1;

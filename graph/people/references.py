@@ -5,16 +5,16 @@ import re
 from db.accounts import account_by_address, account_by_id
 from db.pool import Database
 from graph import ids
+from graph.people.addresses import read_address
 from schema.accounts import Account
-from schema.addresses import address_of, is_address
 
 _VIEWER = re.compile(r"[gu][A-Za-z0-9_-]{22}")
 
 
 async def account_named(database: Database, text: str) -> Account | None:
     """The account of a user's id or of an e-mail address; None for any other text."""
-    if is_address(text):
-        return await account_by_address(database, address_of(text))
+    if (address := read_address(text)) is not None:
+        return await account_by_address(database, address.key)
     match ids.decode(text):
         case ("user", account_id):
             return await account_by_id(database, account_id)

@@ -36,7 +36,6 @@ from graph.people.tries import (
     VERIFY_ADDRESS,
     VERIFY_IN_NETWORK,
 )
-from graph.people.visitors import FREE_PLAN
 from graph.types.people import VerificationSent
 from graph.types.problems import Conflict, FieldProblem, InvalidInput, RateLimited
 from graph.viewer import SessionStarted
@@ -44,6 +43,8 @@ from schema.people import ViewerKind
 
 PROOF_LIFE = timedelta(hours=2)
 """How long a mailed link and its code are good."""
+FREE_PLAN = "registered"
+"""What an account begins on."""
 RETURNED_PLAN = "returned"
 """Of whoever deleted an account and registers again: free views are given once."""
 _NO_PROOF = "The link or the code is wrong, used or over. Register again to get another."

@@ -16,6 +16,7 @@ along, and its end is how sessions end.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import unquote_to_bytes
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -30,9 +31,6 @@ from schema.accounts import KEY_PREFIX, Account, ApiKey, Session
 from schema.acts import SYSTEM
 from schema.people import Viewer
 from schema.usage import ClientClass
-
-FREE_PLAN = "registered"
-"""What an account is on when nothing else was arranged, or what was has ended."""
 
 KeyHolder = Callable[[str], Awaitable[tuple[Account, ApiKey] | None]]
 """Whose key that text is, and notes that it was used; None for any text that is no good key."""
@@ -120,7 +118,7 @@ class Visitors:
         await assign(
             self.database,
             account.id,
-            FREE_PLAN,
+            None,
             ends_at=None,
             actor=SYSTEM,
             reason="The plan before it ended.",
@@ -131,7 +129,7 @@ class Visitors:
 
 def _refuse_key_in_address(request: Request) -> None:
     """Addresses are written into logs and histories everywhere, so a key in one is lost."""
-    if KEY_PREFIX.encode() in request.scope["query_string"]:
+    if KEY_PREFIX.encode() in unquote_to_bytes(request.scope["query_string"]):
         raise HTTPException(
             400, "A key must never be part of an address: revoke it, and send another in a header."
         )

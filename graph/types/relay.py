@@ -67,7 +67,15 @@ class Connection(Generic[T]):
         cls, items: Iterable[tuple[int, T]], *, after: str | None, has_more: bool, total: int
     ) -> Self:
         """A part of a list from (position, item) pairs in the order of the list."""
-        edges = [Edge(cursor=ids.encode_cursor(position), node=item) for position, item in items]
+        placed = ((ids.encode_cursor(position), item) for position, item in items)
+        return cls.placed(placed, after=after, has_more=has_more, total=total)
+
+    @classmethod
+    def placed(
+        cls, items: Iterable[tuple[str, T]], *, after: str | None, has_more: bool, total: int
+    ) -> Self:
+        """The same from (cursor, item) pairs, of a list that has cursors of its own."""
+        edges = [Edge(cursor=cursor, node=item) for cursor, item in items]
         return cls(
             edges=edges,
             page_info=PageInfo(

@@ -14,7 +14,6 @@ from graph.limits import LIMITS
 from graph.people.tokens import new_token, token_digest
 from metering.shards import shard_of
 from schema.accounts import Account
-from schema.addresses import address_of
 
 
 async def account_on(database: Database, plan_key: str, email: str | None = None) -> Account:
@@ -23,7 +22,7 @@ async def account_on(database: Database, plan_key: str, email: str | None = None
     async with database.connection() as connection, connection.transaction():
         await connection.execute(
             "INSERT INTO account (id, email, address) VALUES ($1, $2, $3)",
-            *(id, email, address_of(email)),
+            *(id, email, email.lower()),
         )
         await connection.execute(
             "INSERT INTO assignment (account_id, number, plan_key, plan_version, actor, reason, "

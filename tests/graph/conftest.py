@@ -17,6 +17,7 @@ from graph.api import api
 from graph.context import Context, Services
 from graph.identity import Visit
 from graph.limits import LIMITS
+from graph.people.keys import Keys
 from graph.people.office import BackOffice
 from graph.people.parts import People
 from graph.people.passwords import Passwords
@@ -51,6 +52,7 @@ async def services_on(
             event_id=partial(ids.encode_event, b"a secret of the tests"),
             people=people_on(database, meter),
             office=BackOffice(PlanChanges(database, meter, plans, now), meter.store),
+            keys=Keys(database, b"a seed of the tests", now),
         )
 
 

@@ -152,6 +152,7 @@ ROLLUPS = {
     "code_month_of_day": "usage_code_month WHERE month = date_trunc('month', $1::timestamp)",
     "day_of_day": "usage_day WHERE day = $1",
     "viewers_of_day": "usage_day_viewer WHERE day = $1",
+    "key_day_of_day": "usage_key_day WHERE day = $1",
     "first_touches_of_day": "usage_first_touch WHERE (first_at AT TIME ZONE 'UTC')::date = $1",
     "funnel_of_day": "usage_funnel WHERE day = $1 AND NOT is_erased AND viewers > 0",
 }
@@ -183,7 +184,11 @@ def some_views(count: int, viewers: int = 10) -> list[Entry]:
     """Views of so many viewers with every outcome and some codes."""
     who = [viewer(secrets.choice("gu")) for _ in range(viewers)]
     return [
-        view(who[n % viewers], "URMLNB"[n % 6], f"ICD10CM:A{n % 7:02}", network="n1/1/50")
+        view(
+            *(who[n % viewers], "URMLNB"[n % 6], f"ICD10CM:A{n % 7:02}"),
+            network="n1/1/50",
+            context=("p/key1" if n % 5 == 0 else "pe3/key2" if n % 5 == 1 else "be"),
+        )
         for n in range(count)
     ]
 

@@ -155,6 +155,12 @@ TAMPERED = {
         ["rollup usage_day"],
         "5 viewers, the events say",
     ),
+    "a day of a key": (
+        "INSERT INTO usage_key_day (key_id, day, views, charged, repeated, refused) "
+        "VALUES ('key1', (now() AT TIME ZONE 'UTC')::date, 9, 2, 3, 4)",
+        ["rollup usage_key_day"],
+        "holds 9 views, 2 charged, 3 repeated, 4 refused, the events say  views",
+    ),
     "a first touch": (
         f"UPDATE usage_first_touch SET unlocked_at = NULL WHERE viewer = '{MEMBER.id}'",
         ["rollup usage_first_touch"],

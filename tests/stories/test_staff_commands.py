@@ -68,7 +68,7 @@ async def test_the_first_member_of_the_staff_is_made_by_a_command(
 
     assert verb == "became"
     [account] = await database.fetch("SELECT id, email, address, password_hash FROM account")
-    assert tuple(account) == (viewer, "Ada+desk@Codes.example", "ada@codes.example", None)
+    assert tuple(account) == (viewer, "Ada+desk@codes.example", "ada@codes.example", None)
     assert await plans_of(database, viewer) == [(0, "staff", "system")]
     [reset] = await database.fetch("SELECT digest, account_id, expires_at FROM password_reset")
     assert (reset["digest"], reset["account_id"]) == (token_digest(token), viewer)

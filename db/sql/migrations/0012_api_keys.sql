@@ -27,4 +27,19 @@ CREATE TABLE deprecated_use (
     PRIMARY KEY (key_id, field, day)
 );
 
+-- What each key viewed on which day, as the rollups of 0005: changed only in the transaction that
+-- adds the rows of usage_event it follows from, those whose `context` ends in `/<key_id>`. No such
+-- row is older than this table: there were no keys. It outlives the key, as the events do.
+--   views                      sum of `views` of all rows
+--   charged, repeated, refused of outcome U; of outcome R; of outcome L, N or B
+CREATE TABLE usage_key_day (
+    key_id text NOT NULL,
+    day date NOT NULL,
+    views bigint NOT NULL,
+    charged bigint NOT NULL,
+    repeated bigint NOT NULL,
+    refused bigint NOT NULL,
+    PRIMARY KEY (key_id, day)
+) WITH (fillfactor = 50);
+
 -- migrate:down

@@ -1,9 +1,13 @@
 """A deleted account is gone here at once, from the ledger as well, and gives nothing twice."""
 
+from datetime import timedelta
+
 import redis
 
+from db.assignments import assign
 from db.pool import Database
 from metering.shards import keys_of, shard_of
+from schema.acts import SYSTEM
 from tests.graph.people.conftest import PASSWORD, Site, log_in, register, verify
 
 DELETE = (
@@ -68,6 +72,30 @@ async def test_registering_again_gives_no_new_free_views(site: Site) -> None:
         "allowance": {"limit": 0, "used": 0, "remaining": 0},
     }
     assert page["__typename"] == "ViewLimitReached"
+
+
+async def test_a_paid_plan_that_ends_gives_no_new_free_views_either(site: Site) -> None:
+    reader, again = await site.browser(), await site.browser()
+    email = await site.member(reader)
+    await reader.change(DELETE)
+    await site.member(again, email)
+    account_id = await id_of(site.database, email)
+    ends_at = site.clock() + timedelta(days=30)
+    await assign(
+        *(site.database, account_id, "subscriber"), ends_at=ends_at, actor=SYSTEM, reason="Paid."
+    )
+    paid = await again.viewer("kind allowance { limit }")
+    site.clock.pass_by(days=30)
+    await log_in(again, email)
+
+    over = await again.viewer("kind user { planKey } allowance { limit }")
+
+    assert paid == {"kind": "SUBSCRIBER", "allowance": {"limit": None}}
+    assert over == {
+        "kind": "REGISTERED",
+        "user": {"planKey": "returned"},
+        "allowance": {"limit": 0},
+    }
 
 
 async def test_of_a_deleted_address_a_keyed_digest_stays(site: Site) -> None:
