@@ -72,8 +72,7 @@ async def build(
             admission=rule,
             timeout_seconds=settings.store_timeout_seconds,
         ) as meter:
-            for sentence in await check_store(meter.store, settings.on_unsafe_store):
-                _log.warning("unsafe_store", problem=sentence)
+            _log_unsafe(await check_store(meter.store, settings.on_unsafe_store))
             guarded = _guarded(meter, database, plans, rule, settings)
             services = Services(
                 database=database,
@@ -94,6 +93,7 @@ async def build(
                     database,
                     problems,
                     has_graphiql=settings.graphiql,
+                    doubts=lambda: guarded.doubts,
                     metrics=_metrics(settings, guarded, database),
                 )
 
@@ -166,8 +166,15 @@ def _guarded(
         UsageArchive(database),
         admission=rule,
         on_loss=settings.on_store_loss,
+        on_unsafe=settings.on_unsafe_store,
         on_turn=_log_turn,
+        on_doubt=_log_unsafe,
     )
+
+
+def _log_unsafe(problems: Sequence[str]) -> None:
+    for sentence in problems:
+        _log.warning("unsafe_store", problem=sentence)
 
 
 def _log_turn(turn: Turn) -> None:

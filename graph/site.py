@@ -22,6 +22,8 @@ from schema.errors import StoreUnavailable
 
 StoreProblems = Callable[[], Awaitable[Sequence[str]]]
 """Says what makes the ledger's store unfit now; raises StoreUnavailable when it is away."""
+Doubts = Callable[[], Sequence[str]]
+"""Says why a store that is back is not trusted while PostgreSQL decides."""
 Answer = Callable[[Request], Awaitable[Response]]
 
 _WEB = Path(str(files("graph") / "web"))
@@ -43,12 +45,13 @@ def site(
     store_problems: StoreProblems,
     *,
     has_graphiql: bool,
+    doubts: Doubts = tuple,
     metrics: Answer | None = None,
 ) -> Starlette:
     """The application that answers every address; `metrics` None: none are told."""
 
     async def ready(_: Request) -> Response:
-        return await _readiness(database, store_problems)
+        return await _readiness(database, store_problems, doubts)
 
     routes: list[BaseRoute] = [
         Route("/graphql", graphql),
@@ -72,9 +75,10 @@ async def _health(_: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def _readiness(database: Database, store_problems: StoreProblems) -> Response:
+async def _readiness(database: Database, store_problems: StoreProblems, doubts: Doubts) -> Response:
     """Whether a page could be opened now: 200 when both stores answer, the ledger's is safe and a
-    release is loaded."""
+    release is loaded. While PostgreSQL decides pages are opened, whatever is wrong with a store
+    that came back: that is told and changes nothing."""
     parts = {"catalogue": "ok", "meter": "ok"}
     try:
         if not await is_anything_loaded(database):
@@ -87,6 +91,8 @@ async def _readiness(database: Database, store_problems: StoreProblems) -> Respo
     except StoreUnavailable:
         parts["meter"] = "unavailable"
     is_ready = all(state == "ok" for state in parts.values())
+    if sentences := doubts():
+        parts["returnedStore"] = " ".join(("PostgreSQL decides on.", *sentences))
     return JSONResponse(parts, 200 if is_ready else 503)
 
 
