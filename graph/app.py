@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 
@@ -27,7 +27,7 @@ from metering.archived import UsageArchive
 from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
 from metering.meter import LedgerMeter, Meter, open_ledger
 from metering.policy import AdmissionRule
-from metering.safety import StoreWatch, check_store
+from metering.safety import StoreWatch
 from metering.shards import shard_of
 from schema.errors import StoreUnavailable
 
@@ -56,7 +56,8 @@ async def build(
     """The application on migrated stores, closed at the end.
 
     `identify` takes the place of guest tokens, for people who are known in another way. Raises
-    UnsafeStore when the ledger's store could lose an event, StoreUnavailable when it is away.
+    UnsafeStore when the ledger's store could lose an event; StoreUnavailable when it is away and
+    PostgreSQL may not decide, or is away too.
     """
     async with open_database(
         urls.database_url,
@@ -72,8 +73,9 @@ async def build(
             admission=rule,
             timeout_seconds=settings.store_timeout_seconds,
         ) as meter:
-            _log_unsafe(await check_store(meter.store, settings.on_unsafe_store))
             guarded = _guarded(meter, database, plans, rule, settings)
+            with _explained(settings):
+                _log_unsafe(await guarded.begin())
             services = Services(
                 database=database,
                 meter=guarded,
@@ -170,6 +172,19 @@ def _guarded(
         on_turn=_log_turn,
         on_doubt=_log_unsafe,
     )
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    """Says which setting keeps the server from starting without the ledger's store."""
+    try:
+        yield
+    except StoreUnavailable as away:
+        if settings.on_store_loss != "refuse":
+            raise
+        reason = str(away).rpartition(" is unavailable: ")[2]
+        why = "CODESTILE_ON_STORE_LOSS=refuse opens no page without it: start it first"
+        raise StoreUnavailable(away.store, f"{reason}; {why}") from away
 
 
 def _log_unsafe(problems: Sequence[str]) -> None:

@@ -14,8 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from redis.exceptions import TimeoutError as ReplyTimeout
-
 from db.fallback import open_episode, standing_episode
 from db.pool import Database
 from metering.archived import ArchiveReads
@@ -24,6 +22,8 @@ from metering.fallback import EpisodeClosed, PostgresMeter
 from metering.imports import EPOCH_OF_IMPORTS, Importer
 from metering.meter import DEFAULT_ADMISSION, LedgerMeter
 from metering.policy import AdmissionRule, PlanOf
+from metering.safety import check_store
+from metering.server import is_late, is_refusal
 from metering.trust import STEADY_SECONDS, OnProblems, OnUnsafe, Trust
 from schema.acts import ActResult, AnyAct
 from schema.errors import MeterOverloaded, StoreUnavailable
@@ -110,6 +110,7 @@ class GuardedMeter:
         self._archive = archive
         self._admission = admission
         self._on_loss = on_loss
+        self._on_unsafe = on_unsafe
         self._on_turn = on_turn
         self._trust = Trust(
             ledger.store,
@@ -132,6 +133,25 @@ class GuardedMeter:
     def doubts(self) -> tuple[str, ...]:
         """Why the store that is back is not trusted while PostgreSQL decides, one sentence each."""
         return self._trust.doubts
+
+    async def begin(self) -> list[str]:
+        """What makes the store unsafe, before the first page is opened, as check_store says it.
+
+        Where the store is away PostgreSQL decides from now on. Raises UnsafeStore;
+        StoreUnavailable when neither answers, when this may not have PostgreSQL decide, and when
+        the store is there and refuses us: then a setting is wrong, and nothing will come back.
+        """
+        for _ in range(_ROUNDS):
+            try:
+                return await check_store(self.ledger.store, self._on_unsafe)
+            except StoreUnavailable as away:
+                if self._on_loss == "refuse" or is_refusal(away):
+                    raise
+                if not await self._is_only_late(away):
+                    await self._lose(away)
+            if self._standing is not None:
+                return []
+        raise self._refusal("the store comes and goes")
 
     async def view(self, requests: Sequence[ViewRequest]) -> list[Decision | Redirect]:
         """As Meter.view; the same request may be asked of both, and is decided once."""
@@ -198,7 +218,7 @@ class GuardedMeter:
         """Whether a store whose time was over answers all the same: then it, or this machine, has
         too much to do, and is asked again. To turn away from a store that is there would let a
         viewer have twice what was not archived yet."""
-        if not isinstance(away.__cause__, TimeoutError | ReplyTimeout):
+        if not is_late(away):
             return False
         if self._probe is None or self._probe.done():
             self._probe = asyncio.create_task(self._answers_at_all())
