@@ -23,6 +23,7 @@ from metering.guarded import GuardedMeter
 from metering.lag import archive_lag
 from metering.meter import LedgerMeter
 from metering.places import shard_of_viewer
+from metering.policy import PlanOf
 from metering.shards import TAGS, shard_of
 from metering.store import Store, open_store
 from schema.acts import ActOutcome, ActResult, EraseViewer, ResetNetwork
@@ -47,16 +48,20 @@ class Told:
     is_done: bool
 
 
-_AWAY = Told("nothing done: PostgreSQL decides until the ledger's store is back", is_done=False)
+AWAY = Told("nothing done: PostgreSQL decides until the ledger's store is back", is_done=False)
+"""What may not be done while PostgreSQL decides."""
 
 
 class Desk:
     """The stores as the desk uses them."""
 
-    def __init__(self, store: Store, database: Database, meter: GuardedMeter) -> None:
+    def __init__(
+        self, store: Store, database: Database, meter: GuardedMeter, plan_of: PlanOf
+    ) -> None:
         self.store = store
         self.database = database
         self.meter = meter
+        self.plan_of = plan_of
 
     async def act(
         self, kind: type[ActOf], viewer: str, shard: int | None, asked: Asked, **more: object
@@ -67,7 +72,7 @@ class Desk:
         if place is None:
             return _unknown(viewer)
         if self.meter.episode is not None:
-            return _AWAY
+            return AWAY
         act = made(kind, viewer_id=viewer, shard=place, **asked.fields(), **more)
         with _repeatable(act.request_id):
             return told(await self.meter.perform(act))
@@ -77,7 +82,7 @@ class Desk:
         demand_shard(shard)
         act = made(ResetNetwork, network=network, shard=shard, **asked.fields())
         if self.meter.episode is not None:
-            return _AWAY
+            return AWAY
         with _repeatable(act.request_id):
             return told(await self.meter.perform(act))
 
@@ -87,7 +92,7 @@ class Desk:
         if place is None:
             return _unknown(viewer)
         if self.meter.episode is not None:
-            return _AWAY
+            return AWAY
         if account := await account_of(self.store, place, viewer):
             return Told(f"nothing done: the guest became {account}; erase that", is_done=False)
         act = made(EraseViewer, viewer_id=viewer, shard=place, **asked.fields())
@@ -157,7 +162,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
             on_loss="refuse",
         )
         await meter.look()
-        yield Desk(store, database, meter)
+        yield Desk(store, database, meter, plans.plan_of)
 
 
 def told(result: ActResult) -> Told:

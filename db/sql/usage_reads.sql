@@ -38,3 +38,11 @@ WHERE viewer = $1;
 -- The days, in UTC, on which a viewer viewed pages, oldest first.
 -- $1 viewer
 SELECT day FROM usage_day_viewer WHERE viewer = $1 ORDER BY day;
+
+-- name: known_requests
+-- Which of some requests have an archived event of their viewer, detached months included.
+-- $1 viewers, each once; $2 requests, as events keep them
+SELECT DISTINCT e.viewer, e.request
+FROM unnest($1::text[]) AS asked (viewer)
+CROSS JOIN LATERAL usage_events_about(asked.viewer) AS e
+WHERE e.viewer = asked.viewer AND e.request = ANY ($2::text[]);

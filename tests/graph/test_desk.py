@@ -34,7 +34,7 @@ def front(database: Database, client: Redis) -> Desk:
     store, plans = Store.on(client, 5.0), Plans()
     ledger = LedgerMeter(store, plans.plan_of)
     meter = GuardedMeter(ledger, database, plans.plan_of, UsageArchive(database))
-    return Desk(store, database, meter)
+    return Desk(store, database, meter, plans.plan_of)
 
 
 async def batches(front: Desk, first: str, end: str) -> list[list[Any]]:
