@@ -1,6 +1,6 @@
 """The archive as people read it: events of a time, and everything about one viewer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
@@ -50,6 +50,15 @@ async def archived_shard_of(database: Database, viewer: str) -> int | None:
     """The shard whose archived events are the viewer's; None when there are none."""
     row = await database.fetch_one(_SQL["shard_of_viewer"], viewer)
     return None if row is None else int(row["shard"])
+
+
+async def known_requests(
+    database: Database, viewers: Collection[str], requests: Collection[str]
+) -> set[tuple[str, str]]:
+    """Viewer and request of the archived events of those viewers and requests; detached months
+    included."""
+    rows = await database.fetch(_SQL["known_requests"], sorted(set(viewers)), list(requests))
+    return {(row["viewer"], row["request"]) for row in rows}
 
 
 async def first_touch(database: Database, viewer: str) -> dict[str, datetime] | None:

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -44,7 +44,7 @@ from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
 from metering.meter import LedgerMeter, open_ledger
 from metering.policy import AdmissionRule
 from metering.rates import Rates
-from metering.safety import StoreWatch, check_store
+from metering.safety import StoreWatch
 from metering.shards import shard_of
 from schema.errors import StoreUnavailable
 
@@ -68,7 +68,8 @@ async def build(
     """The application on migrated stores, closed at the end.
 
     `identify` takes the place of guest tokens, for people who are known in another way. Raises
-    UnsafeStore when the ledger's store could lose an event, StoreUnavailable when it is away.
+    UnsafeStore when the ledger's store could lose an event; StoreUnavailable when it is away and
+    PostgreSQL may not decide, or is away too.
     """
     async with open_database(
         urls.database_url,
@@ -84,9 +85,9 @@ async def build(
             admission=rule,
             timeout_seconds=settings.store_timeout_seconds,
         ) as meter:
-            for sentence in await check_store(meter.store, settings.on_unsafe_store):
-                _log.warning("unsafe_store", problem=sentence)
             guarded = _guarded(meter, database, plans, rule, settings)
+            with _explained(settings):
+                _log_unsafe(await guarded.begin())
             guests = _guests(settings, guest_secret, plans, NetworkNames(database, guarded, rule))
             carry_over = CarryOver(
                 database, guarded, lambda: plans.newest["guest"].page_view_limit, now
@@ -130,6 +131,7 @@ async def build(
                     database,
                     problems,
                     has_graphiql=settings.graphiql,
+                    doubts=lambda: guarded.doubts,
                     metrics=_metrics(settings, guarded, database),
                     subscriptions=_subscriptions(settings, changes),
                 )
@@ -175,8 +177,28 @@ def _guarded(
         UsageArchive(database),
         admission=rule,
         on_loss=settings.on_store_loss,
+        on_unsafe=settings.on_unsafe_store,
         on_turn=_log_turn,
+        on_doubt=_log_unsafe,
     )
+
+
+@contextmanager
+def _explained(settings: Settings) -> Iterator[None]:
+    """Says which setting keeps the server from starting without the ledger's store."""
+    try:
+        yield
+    except StoreUnavailable as away:
+        if settings.on_store_loss != "refuse":
+            raise
+        reason = str(away).rpartition(" is unavailable: ")[2]
+        why = "CODESTILE_ON_STORE_LOSS=refuse opens no page without it: start it first"
+        raise StoreUnavailable(away.store, f"{reason}; {why}") from away
+
+
+def _log_unsafe(problems: Sequence[str]) -> None:
+    for sentence in problems:
+        _log.warning("unsafe_store", problem=sentence)
 
 
 def _log_turn(turn: Turn) -> None:

@@ -42,7 +42,8 @@ class Told:
     is_done: bool
 
 
-_AWAY = Told("nothing done: PostgreSQL decides until the ledger's store is back", is_done=False)
+AWAY = Told("nothing done: PostgreSQL decides until the ledger's store is back", is_done=False)
+"""What may not be done while PostgreSQL decides."""
 
 
 class Desk:
@@ -65,7 +66,7 @@ class Desk:
         if place is None:
             return _unknown(viewer)
         if self.meter.episode is not None:
-            return _AWAY
+            return AWAY
         act = made(kind, viewer_id=viewer, shard=place, **asked.fields(), **more)
         with _repeatable(act.request_id):
             return told(await self.meter.perform(act))
@@ -75,7 +76,7 @@ class Desk:
         demand_shard(shard)
         act = made(ResetNetwork, network=network, shard=shard, **asked.fields())
         if self.meter.episode is not None:
-            return _AWAY
+            return AWAY
         with _repeatable(act.request_id):
             return told(await self.meter.perform(act))
 
@@ -85,7 +86,7 @@ class Desk:
         if place is None:
             return _unknown(viewer)
         if self.meter.episode is not None:
-            return _AWAY
+            return AWAY
         if account := await account_of(self.store, place, viewer):
             return Told(f"nothing done: the guest became {account}; erase that", is_done=False)
         act = made(EraseViewer, viewer_id=viewer, shard=place, **asked.fields())

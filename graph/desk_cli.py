@@ -1,9 +1,10 @@
-"""The commands of the desk: correct, grant, block, reset, erase, tell and export."""
+"""The commands of the desk: correct, grant, block, reset, erase, tell, export and import."""
 
 import os
 import sys
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
@@ -207,6 +208,28 @@ def export(
         # Whoever reads has enough; what is still buffered must not be tried again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
+
+
+@desk_app.command("import")
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="CloudEvents, one a line, as `ledger export` prints them.")
+    ],
+    is_dry: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be entered, and enter nothing.")
+    ] = False,
+    data: Data = None,
+) -> None:
+    """Enter the unlocks that an export tells of; what is here already is not entered again."""
+    from graph.importing import import_file
+    from schema.errors import OptionRefused
+
+    try:
+        opened = file.open("rb")
+    except OSError as refused:
+        raise OptionRefused(f"{file}: {refused.strerror or refused}") from refused
+    with opened:
+        _tell(data, lambda desk: import_file(desk, opened, str(file), is_dry=is_dry))
 
 
 def _tell(data: Data, work: "Callable[[Desk], Awaitable[Told]]") -> NoReturn:

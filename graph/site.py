@@ -22,6 +22,8 @@ from schema.errors import StoreUnavailable
 
 StoreProblems = Callable[[], Awaitable[Sequence[str]]]
 """Says what makes the ledger's store unfit now; raises StoreUnavailable when it is away."""
+Doubts = Callable[[], Sequence[str]]
+"""Says why a store that is back is not trusted while PostgreSQL decides."""
 Answer = Callable[[Request], Awaitable[Response]]
 
 _WEB = Path(str(files("graph") / "web"))
@@ -43,6 +45,7 @@ def site(
     store_problems: StoreProblems,
     *,
     has_graphiql: bool,
+    doubts: Doubts = tuple,
     metrics: Answer | None = None,
     subscriptions: ASGIApp | None = None,
 ) -> Starlette:
@@ -50,7 +53,7 @@ def site(
     None: nobody tells of any."""
 
     async def ready(_: Request) -> Response:
-        return await _readiness(database, store_problems)
+        return await _readiness(database, store_problems, doubts)
 
     routes: list[BaseRoute] = [
         Route("/graphql", graphql),
@@ -76,9 +79,10 @@ async def _health(_: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-async def _readiness(database: Database, store_problems: StoreProblems) -> Response:
+async def _readiness(database: Database, store_problems: StoreProblems, doubts: Doubts) -> Response:
     """Whether a page could be opened now: 200 when both stores answer, the ledger's is safe and a
-    release is loaded."""
+    release is loaded. While PostgreSQL decides pages are opened, whatever is wrong with a store
+    that came back: that is told and changes nothing."""
     parts = {"catalogue": "ok", "meter": "ok"}
     try:
         if not await is_anything_loaded(database):
@@ -91,6 +95,8 @@ async def _readiness(database: Database, store_problems: StoreProblems) -> Respo
     except StoreUnavailable:
         parts["meter"] = "unavailable"
     is_ready = all(state == "ok" for state in parts.values())
+    if sentences := doubts():
+        parts["returnedStore"] = " ".join(("PostgreSQL decides on.", *sentences))
     return JSONResponse(parts, 200 if is_ready else 503)
 
 

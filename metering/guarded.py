@@ -14,8 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
-from redis.exceptions import TimeoutError as ReplyTimeout
-
 from db.fallback import open_episode, standing_episode
 from db.pool import Database
 from metering.archived import ArchiveReads
@@ -24,6 +22,9 @@ from metering.fallback import EpisodeClosed, PostgresMeter
 from metering.imports import EPOCH_OF_IMPORTS, Importer
 from metering.meter import DEFAULT_ADMISSION, LedgerMeter
 from metering.policy import AdmissionRule, PlanOf
+from metering.safety import check_store
+from metering.server import is_late, is_refusal
+from metering.trust import STEADY_SECONDS, OnProblems, OnUnsafe, Trust
 from schema.acts import ActResult, AnyAct
 from schema.errors import MeterOverloaded, StoreUnavailable
 from schema.people import Viewer
@@ -32,8 +33,6 @@ from schema.usage import Allowance, Decision, Redirect, ViewRequest
 OnLoss = Literal["fallback", "refuse"]
 LOOK_SECONDS = 1.0
 """How often a process looks for an episode that others opened."""
-STEADY_SECONDS = 3.0
-"""How long a store answers before it is trusted again."""
 PROBE_SECONDS = 0.6
 """How long a store whose time was over may take to answer a PING before it is away."""
 _PROBE_AGAIN_SECONDS = 0.05
@@ -67,7 +66,7 @@ class Turn:
     back."""
 
 
-def _say_nothing(_: Turn) -> None:
+def _say_nothing(_: object) -> None:
     pass
 
 
@@ -95,12 +94,15 @@ class GuardedMeter:
         *,
         admission: AdmissionRule = DEFAULT_ADMISSION,
         on_loss: OnLoss = "fallback",
+        on_unsafe: OnUnsafe = "refuse",
         on_turn: Callable[[Turn], None] = _say_nothing,
+        on_doubt: OnProblems = _say_nothing,
         steady_seconds: float = STEADY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """With `refuse` this process opens no episode and decides in none: while one is open, or
-        the store is away, everything raises StoreUnavailable. `clock` counts seconds."""
+        the store is away, everything raises StoreUnavailable. `on_unsafe` says what becomes of a
+        store that came back unsafe, `on_doubt` is told why it is. `clock` counts seconds."""
         self.ledger = ledger
         self.figures = Figures()
         self._database = database
@@ -108,12 +110,17 @@ class GuardedMeter:
         self._archive = archive
         self._admission = admission
         self._on_loss = on_loss
+        self._on_unsafe = on_unsafe
         self._on_turn = on_turn
-        self._steady_seconds = steady_seconds
-        self._clock = clock
+        self._trust = Trust(
+            ledger.store,
+            on_unsafe=on_unsafe,
+            on_problems=on_doubt,
+            steady_seconds=steady_seconds,
+            clock=clock,
+        )
         self._importer = Importer(database, ledger.store, admission)
         self._standing: PostgresMeter | None = None
-        self._answers_since: float | None = None
         self._probe: asyncio.Task[bool] | None = None
         self._seen = _Seen()
 
@@ -121,6 +128,30 @@ class GuardedMeter:
     def episode(self) -> int | None:
         """The episode in which this process has PostgreSQL decide; None while the ledger does."""
         return None if self._standing is None else self._standing.episode
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the store that is back is not trusted while PostgreSQL decides, one sentence each."""
+        return self._trust.doubts
+
+    async def begin(self) -> list[str]:
+        """What makes the store unsafe, before the first page is opened, as check_store says it.
+
+        Where the store is away PostgreSQL decides from now on. Raises UnsafeStore;
+        StoreUnavailable when neither answers, when this may not have PostgreSQL decide, and when
+        the store is there and refuses us: then a setting is wrong, and nothing will come back.
+        """
+        for _ in range(_ROUNDS):
+            try:
+                return await check_store(self.ledger.store, self._on_unsafe)
+            except StoreUnavailable as away:
+                if self._on_loss == "refuse" or is_refusal(away):
+                    raise
+                if not await self._is_only_late(away):
+                    await self._lose(away)
+            if self._standing is not None:
+                return []
+        raise self._refusal("the store comes and goes")
 
     async def view(self, requests: Sequence[ViewRequest]) -> list[Decision | Redirect]:
         """As Meter.view; the same request may be asked of both, and is decided once."""
@@ -143,16 +174,16 @@ class GuardedMeter:
         return await self._ask(lambda meter: meter.now_ms())
 
     async def look(self) -> None:
-        """Follow the open episode, if there is one, and end it once the store is back.
+        """Follow the open episode, if there is one, and end it once the store is back and safe.
 
         Raises StoreUnavailable when PostgreSQL is away: then what was known stays so.
         """
         self._follow(await standing_episode(self._database), "")
         standing = self._standing
         if standing is None:
-            self._answers_since = None
+            self._trust.lose()
         # A page may learn meanwhile that the episode has ended.
-        elif await self._is_steady() and self._standing is standing:
+        elif await self._trust.is_earned() and self._standing is standing:
             await self._bring_back(standing.episode)
 
     def _count(self, decision: Decision) -> None:
@@ -189,7 +220,7 @@ class GuardedMeter:
         """Whether a store whose time was over answers all the same: then it, or this machine, has
         too much to do, and is asked again. To turn away from a store that is there would let a
         viewer have twice what was not archived yet."""
-        if not isinstance(away.__cause__, TimeoutError | ReplyTimeout):
+        if not is_late(away):
             return False
         if self._probe is None or self._probe.done():
             self._probe = asyncio.create_task(self._answers_at_all())
@@ -239,7 +270,7 @@ class GuardedMeter:
         before = self.episode
         if episode == before:
             return
-        self._answers_since = None
+        self._trust.lose()
         self._standing = None if episode is None else self._meter_of(episode)
         if before is not None:
             self._on_turn(Turn(before, is_open=False, reason=""))
@@ -251,24 +282,13 @@ class GuardedMeter:
             self._database, self._plan_of, self._archive, episode, admission=self._admission
         )
 
-    async def _is_steady(self) -> bool:
-        try:
-            await self.ledger.ping()
-        except StoreUnavailable:
-            self._answers_since = None
-            return False
-        now = self._clock()
-        if self._answers_since is None:
-            self._answers_since = now
-        return now - self._answers_since >= self._steady_seconds
-
     async def _bring_back(self, episode: int) -> None:
         try:
             is_closed = await self._importer.bring_back(episode)
         except StoreUnavailable as away:
             if away.store != "valkey":
                 raise
-            self._answers_since = None
+            self._trust.lose()
             return
         if is_closed:
             self._follow(None, "")

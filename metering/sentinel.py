@@ -1,5 +1,6 @@
 """A store of one master and its replicas, whose sentinels say which one the master is."""
 
+import asyncio
 from typing import Any
 
 from redis.asyncio import Redis, SSLConnection
@@ -20,11 +21,31 @@ _ASK_SECONDS = 0.08
 """For the answer of one sentinel: the time of a call must do for one that hangs and the next."""
 
 
+class _Sentinels(Sentinel):
+    """Asked by one connection at a time.
+
+    redis-py moves the sentinel that answered to the front of its list while it goes through it. Two
+    that do so at once write one sentinel over another: it is never asked again, and its connection
+    is never closed.
+    """
+
+    def __init__(self, nodes: list[tuple[str, int]], sentinel_kwargs: dict[str, Any]) -> None:
+        # redis-py has no types here
+        super().__init__(nodes, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
+        self._asking = asyncio.Lock()
+
+    async def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Host and port of the master; raises MasterNotFoundError."""
+        async with self._asking:
+            host, port = await super().discover_master(service_name)
+        return host, port
+
+
 class Mastered:
     """The master, whichever it is now: a connection that opens asks the sentinels first."""
 
     def __init__(self, address: StoreAddress, limits: Limits, counts: CallCounts) -> None:
-        self._sentinel = Sentinel(  # type: ignore[no-untyped-call]  # redis-py has no types here
+        self._sentinel = _Sentinels(
             list(address.nodes),
             sentinel_kwargs={
                 "socket_timeout": _ASK_SECONDS,

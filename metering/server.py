@@ -1,6 +1,7 @@
 """Plain clients of Redis or Valkey servers, and the one place where the absence of one becomes
 StoreUnavailable."""
 
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.exceptions import TimeoutError as ReplyTimeout
 from redis.maint_notifications import MaintNotificationsConfig
 
 from schema.errors import StoreUnavailable
@@ -61,6 +63,24 @@ def store_errors() -> Iterator[None]:
     except (RedisError, OSError, TimeoutError) as failed:
         reason = f"{type(failed).__name__}: {failed}" if str(failed) else type(failed).__name__
         raise StoreUnavailable("valkey", reason) from failed
+
+
+def is_refusal(away: StoreUnavailable) -> bool:
+    """Whether the store is there and does not let us in, or is not the one that it says it is."""
+    refused = (AuthenticationError, NoPermissionError, ssl.SSLCertVerificationError)
+    cause: BaseException | None = away
+    while cause is not None and not isinstance(cause, refused):
+        cause = cause.__cause__ or cause.__context__
+    return cause is not None
+
+
+def is_late(away: StoreUnavailable) -> bool:
+    """Whether all that is known of the store is that its time was over."""
+    cause: BaseException | None = away
+    # redis-py wraps what happens while it opens a connection of a socket's file.
+    while cause is not None and not isinstance(cause, TimeoutError | ReplyTimeout):
+        cause = cause.__cause__
+    return cause is not None
 
 
 async def store_ms(client: Redis) -> int:

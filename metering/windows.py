@@ -13,6 +13,7 @@ from schema.plans import Plan, WindowKind
 
 MS_PER_DAY = 86_400_000
 _EPOCH_ORDINAL = EPOCH.toordinal()
+_EASTERNMOST_MS = 14 * 3_600_000
 _DAYS_TO_MONDAY = 3  # 1970-01-01 was a Thursday
 
 
@@ -69,6 +70,18 @@ def window_numbered(plan: Plan, number: int, anchor_ms: int | None = None) -> Wi
         _midnight_ms(_first_day(plan.window, number), zone),
         _midnight_ms(_first_day(plan.window, number + 1), zone),
     )
+
+
+def latest_number(kind: str, now_ms: int) -> int | None:
+    """The highest number that a window of a kind, as events spell it, has at an instant in any time
+    zone; None for rolling windows, which begin with their viewers."""
+    if kind == "L":
+        return 0
+    if kind.startswith("R"):
+        return None
+    day = instant(now_ms + _EASTERNMOST_MS).date()
+    [window] = [each for each in WindowKind if each.startswith(kind)]
+    return _calendar_number(window, day)
 
 
 def _rolling_ms(plan: Plan) -> int:

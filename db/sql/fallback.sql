@@ -1,9 +1,9 @@
 -- name: fallback_open
 -- Opens an episode, or tells the open one of more events that it cannot see; returns nothing.
 -- $1 name of the process, $2 why, $3 events known to be unarchived, $4 the ledger's clock as last
--- known, in milliseconds
+-- known, in milliseconds; the archive may know a later one than who has just begun
 INSERT INTO fallback_episode (opened_by, reason, unseen, floor_ms)
-VALUES ($1, $2, $3, $4)
+VALUES ($1, $2, $3, greatest($4, (SELECT max(recorded_ms) FROM usage_cursor)))
 ON CONFLICT ((true)) WHERE closed_at IS NULL DO UPDATE
 SET unseen = excluded.unseen
 WHERE fallback_episode.unseen < excluded.unseen;

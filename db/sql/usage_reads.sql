@@ -65,3 +65,11 @@ ORDER BY key_id, day;
 SELECT recorded_ms, GREATEST(0, head_seq - seq) AS waiting
 FROM usage_cursor
 WHERE shard = $1;
+
+-- name: known_requests
+-- Which of some requests have an archived event of their viewer, detached months included.
+-- $1 viewers, each once; $2 requests, as events keep them
+SELECT DISTINCT e.viewer, e.request
+FROM unnest($1::text[]) AS asked (viewer)
+CROSS JOIN LATERAL usage_events_about(asked.viewer) AS e
+WHERE e.viewer = asked.viewer AND e.request = ANY ($2::text[]);

@@ -95,12 +95,17 @@ async def archive_on(
 
 
 def archive_of(
-    database: Database, client: Redis, rules: ArchiveRules = RULES, *, now_ms: int = NOON
+    database: Database,
+    client: Redis,
+    rules: ArchiveRules = RULES,
+    *,
+    now_ms: int = NOON,
+    seed: bytes = SEED,
 ) -> Archive:
     async def client_of(_shard: int) -> Redis:
         return client
 
-    return Archive(database, client_of, SEED, rules=rules, clock_ms=lambda: now_ms)
+    return Archive(database, client_of, seed, rules=rules, clock_ms=lambda: now_ms)
 
 
 async def archive_all(archive: Archive, shard: int = SHARD) -> int:

@@ -21,13 +21,23 @@ from metering.guarded import GuardedMeter, OnLoss, Turn
 from metering.meter import open_ledger
 from metering.shards import keys_of
 from metering.store import Store
+from metering.trust import OnUnsafe
 from metering.verify import verify_live
 from schema.acts import BlockViewer
-from schema.errors import StoreUnavailable
+from schema.errors import StoreUnavailable, UnsafeStore
 from schema.people import Viewer
 from schema.usage import Decision, Outcome, ViewRequest
 from tests.faults.valkey import valkey_in
-from tests.metering.ledgers import SHARD, Plans, StubArchive, guest, member, token, view_of
+from tests.metering.ledgers import (
+    SHARD,
+    Plans,
+    StubArchive,
+    guest,
+    member,
+    ms,
+    token,
+    view_of,
+)
 
 
 @pytest.fixture
@@ -44,6 +54,8 @@ class Server:
     meter: GuardedMeter
     plans: Plans
     turns: list[Turn] = field(default_factory=list)
+    doubts: list[tuple[str, ...]] = field(default_factory=list)
+    """What was told to be wrong with a store that came back, each time that it was."""
 
     @property
     def store(self) -> Store:
@@ -59,23 +71,28 @@ async def new_server(folder: Path, database_url: str, plans: Plans) -> AsyncIter
     async with AsyncExitStack() as stack:
 
         async def server(
-            on_loss: OnLoss = "fallback", archive: ArchiveReads | None = None
+            on_loss: OnLoss = "fallback",
+            archive: ArchiveReads | None = None,
+            on_unsafe: OnUnsafe = "refuse",
         ) -> Server:
             database = await stack.enter_async_context(open_database(database_url))
             ledger = await stack.enter_async_context(
                 open_ledger(f"unix://{folder}/s", plans.plan_of)
             )
             turns: list[Turn] = []
+            doubts: list[tuple[str, ...]] = []
             meter = GuardedMeter(
                 ledger,
                 database,
                 plans.plan_of,
                 archive or StubArchive(),
                 on_loss=on_loss,
+                on_unsafe=on_unsafe,
                 on_turn=turns.append,
+                on_doubt=lambda problems: doubts.append(tuple(problems)),
                 steady_seconds=0.0,
             )
-            return Server(meter, plans, turns)
+            return Server(meter, plans, turns, doubts)
 
         yield server
 
@@ -370,6 +387,140 @@ async def test_a_store_is_trusted_again_only_when_it_has_answered_for_a_while(
 
     assert meter.episode is None
     assert await standing_episode(database) is None
+
+
+EVERYSEC = (
+    "The store runs with appendfsync everysec: a power cut loses acknowledged events. "
+    "Set appendfsync to always."
+)
+
+
+async def test_a_store_that_came_back_unsafe_is_not_trusted_until_it_is_safe(
+    folder: Path, server: Server, database: Database
+) -> None:
+    viewer = member()
+    await outcomes(server, view_of(viewer, 1))
+    async with valkey_in(folder, fsync="everysec"):
+        for _ in range(3):
+            await server.meter.look()
+        unsafe = (
+            server.meter.episode,
+            server.meter.doubts,
+            await outcomes(server, view_of(viewer, 2)),
+        )
+        client = await server.store.of(SHARD)
+        untouched = await client.keys("*")
+        await client.config_set("appendfsync", "always")
+        await brought_back(server)
+        log = await log_of(server)
+        await proved(server)
+
+    assert unsafe == (1, (EVERYSEC,), ["UNLOCKED"])
+    assert untouched == []
+    assert server.doubts == [(EVERYSEC,)]
+    assert server.meter.doubts == ()
+    assert [event["type"] for event in log] == ["import", "import"]
+    assert (await totals(database)).imported == 2
+
+
+async def test_a_store_that_goes_away_unsafe_is_doubted_no_more_until_it_is_seen_again(
+    folder: Path, server: Server
+) -> None:
+    await outcomes(server, view_of(member(), 1))
+    async with valkey_in(folder, fsync="everysec"):
+        await server.meter.look()
+    await server.meter.look()
+
+    assert (server.meter.episode, server.meter.doubts) == (1, ())
+
+
+async def test_with_warn_a_store_that_came_back_unsafe_decides_and_is_told(
+    folder: Path, new_server: NewServer
+) -> None:
+    server = await new_server(on_unsafe="warn")
+    await outcomes(server, view_of(member(), 1))
+    async with valkey_in(folder, fsync="everysec"):
+        await brought_back(server)
+        log = await log_of(server)
+
+    assert server.doubts == [(EVERYSEC,)]
+    assert server.meter.doubts == ()
+    assert [event["type"] for event in log] == ["import"]
+
+
+async def test_a_server_that_begins_without_the_store_has_postgresql_decide_until_it_is_back(
+    folder: Path, server: Server, database: Database
+) -> None:
+    viewer = member()
+    begun = await server.meter.begin()
+    got = await outcomes(server, *(view_of(viewer, number) for number in range(6)))
+    async with valkey_in(folder):
+        await brought_back(server)
+        after = await outcomes(server, view_of(viewer, 0), view_of(viewer, 6))
+        await proved(server)
+
+    assert begun == []
+    assert got == ["UNLOCKED"] * 5 + ["LIMIT_REACHED"]
+    assert after == ["REPEATED", "LIMIT_REACHED"]
+    assert [(turn.episode, turn.is_open) for turn in server.turns] == [(1, True), (1, False)]
+    assert (await totals(database)).imported == 6
+
+
+async def test_the_clock_of_an_episode_is_not_behind_what_the_archive_has_seen(
+    server: Server, database: Database
+) -> None:
+    """Who has just begun knows of no event, and PostgreSQL's clock may be behind the ledger's."""
+    late_ms = ms("2100-01-01")
+    await database.fetch("UPDATE usage_cursor SET recorded_ms = $1 WHERE shard = 3", late_ms)
+
+    await server.meter.begin()
+
+    assert await server.meter.now_ms() == late_ms
+
+
+async def test_a_server_that_may_not_decide_elsewhere_does_not_begin_without_the_store(
+    new_server: NewServer, database: Database
+) -> None:
+    server = await new_server("refuse")
+
+    with pytest.raises(StoreUnavailable, match="valkey is unavailable: ConnectionError"):
+        await server.meter.begin()
+
+    assert await standing_episode(database) is None
+
+
+async def test_a_store_that_does_not_let_us_in_is_no_absent_one_at_the_beginning(
+    folder: Path, server: Server, database: Database
+) -> None:
+    async with valkey_in(folder, password="of-others"):
+        with pytest.raises(StoreUnavailable, match="Authentication required"):
+            await server.meter.begin()
+
+    assert await standing_episode(database) is None
+
+
+async def test_a_store_that_is_late_at_the_beginning_is_asked_again(
+    folder: Path, server: Server, database: Database
+) -> None:
+    async with valkey_in(folder) as valkey:
+        async with hanging(valkey):
+            beginning = asyncio.create_task(server.meter.begin())
+            await asyncio.sleep(0.4)
+        begun = await beginning
+
+    assert begun == []
+    assert (server.turns, await standing_episode(database)) == ([], None)
+
+
+async def test_an_unsafe_store_keeps_a_server_from_beginning_unless_told_to_warn(
+    folder: Path, new_server: NewServer
+) -> None:
+    strict, lenient = await new_server(), await new_server(on_unsafe="warn")
+    async with valkey_in(folder, fsync="everysec"):
+        with pytest.raises(UnsafeStore):
+            await strict.meter.begin()
+
+        assert await lenient.meter.begin() == [EVERYSEC]
 
 
 async def test_with_refuse_no_page_is_opened_and_nothing_is_decided_elsewhere(

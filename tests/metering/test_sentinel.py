@@ -2,10 +2,10 @@
 told."""
 
 import asyncio
-import gc
+import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,20 +71,6 @@ async def watched_in(folder: Path) -> AsyncIterator[Watched]:
         watched = Watched(master, replica, sentinels)
         await until(watched.is_settled)
         yield watched
-
-
-# Connections to a killed master are sometimes left to the garbage collector; why is not known.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-]
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """What is left of lost connections is collected here and not in a test of others."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture
@@ -186,6 +172,30 @@ async def test_a_master_that_hands_over_is_left_for_the_new_one_and_nothing_is_l
 
     assert await watched.replica.client.xlen(LOG) == 2
     assert await (await store.of(7)).xlen(LOG) == 2
+
+
+async def test_a_sentinel_that_was_late_while_two_asked_at_once_is_asked_again(
+    watched: Watched, store: Store, meter: LedgerMeter
+) -> None:
+    late, *others = watched.sentinels
+    assert late.process is not None
+    late.process.send_signal(signal.SIGSTOP)
+    await asyncio.gather(meter.view([view_of(guest())]), store.ping())
+    late.process.send_signal(signal.SIGCONT)
+    for sentinel in others:
+        sentinel.kill()
+
+    [client] = await store.primaries()
+    await client.connection_pool.disconnect()
+
+    await until(lambda: is_there(store), seconds=10)
+
+
+async def is_there(store: Store) -> bool:
+    with suppress(StoreUnavailable):
+        await store.ping()
+        return True
+    return False
 
 
 async def test_no_sentinel_and_no_master_are_an_absent_store(plans: Plans) -> None:

@@ -9,6 +9,9 @@ from itertools import count
 from typing import Any
 from unittest.mock import patch
 
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+
 from metering.calls import Call, replies_to, script
 from metering.coalescer import Coalescer
 from metering.meter import LedgerMeter
@@ -65,6 +68,16 @@ _numbers = count(1)
 def _another_receipt(call: Call) -> tuple[str | int, ...]:
     keys = [f"{key}{next(_numbers)}" if ":r:" in key else key for key in call.keys]
     return ("EVALSHA", call.script.digest, len(keys), *keys, *call.arguments)
+
+
+def _retry_by_default(*_: Any) -> Retry:
+    """What redis-py does unless told otherwise.
+
+    To scripts this alone does no harm: what is sent again has the same request id, so the receipt
+    answers, and the deadline of a call ends the tries. It is who asks without a script, for the
+    clock of the ledger, that waits for eleven timeouts of a store that says nothing.
+    """
+    return Retry(ExponentialWithJitterBackoff(base=0.01, cap=1), 10)
 
 
 async def _mixed_up(self: Coalescer, batch: Any) -> None:
@@ -209,6 +222,7 @@ BUGS: tuple[ScriptBug | ClientBug, ...] = (
     ClientBug(
         "a retry has another receipt", ("metering.calls:Call.command",), property(_another_receipt)
     ),
+    ClientBug("redis-py retries as it likes", ("metering.server:Retry",), _retry_by_default),
     ClientBug(
         "callers get the replies of another", ("metering.coalescer:Coalescer._send",), _mixed_up
     ),

@@ -70,6 +70,7 @@ async def _run(world: World) -> list[str]:
     problems = []
     try:
         await _storm(world)
+        await _silence(world)
         problems += await _calm(world)
         if world.longest_seconds > ANSWERED_WITHIN_SECONDS:
             problems.append(f"alive: an answer took {world.longest_seconds:.1f} s")
@@ -96,6 +97,14 @@ async def _storm(world: World) -> None:
             world.spawn(storm(world, Random(rng.getrandbits(64))))
         await asyncio.sleep(rng.choice((0, 0.001, 0.01, 0.1, 0.5)) * rng.random())
     await world.settle()
+
+
+async def _silence(world: World) -> None:
+    """A store that says nothing is an absent one soon, also to who asks without a script: the
+    ledger's clock names the period of every guest's network."""
+    world.network.weather = Weather(lost_request=1.0, silent=1.0)
+    for server in world.servers:
+        await world.ask_clock_of(server)
 
 
 async def _calm(world: World) -> list[str]:

@@ -225,6 +225,12 @@ class World:
             self._keep(server, requests, answers)
         return answers
 
+    async def ask_clock_of(self, server: Server) -> None:
+        """Ask one server for the ledger's clock, as every request of a new guest does."""
+        began = self.loop.time()
+        await server.run(server.meter.now_ms())
+        self.longest_seconds = max(self.longest_seconds, self.loop.time() - began)
+
     async def perform(self, rng: Random, act: AnyAct, *, tries: int = 3) -> ActResult | None:
         """Do something to a viewer, and ask another server the same when none answers."""
         self.begun.append(act)

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ from db.embedded import StoreUrls
 from db.fallback import open_episode
 from db.pool import Database, open_database
 from db.usage import cursors
+from graph.secret import checkpoint_seed
 from metering.shards import keys_of, shard_of
 from tests.metering.archives import archive_all, archive_of
 from tests.stories.conftest import run_codestile
 
+SEED = checkpoint_seed(b"a secret of the tests, 32 characters and more")
+"""What the servers and commands here sign and trust."""
 BY = ("--actor", "staff-1", "--reason", "A reader asked for it.")
 ACCOUNT = "u" + "a" * 22
 DONE = re.compile(r"done: event (\d+:1:\d+-(\d+))\n")
@@ -58,7 +62,7 @@ async def archived(database_url: str, redis_url: str) -> AsyncIterator[Callable[
         async def all_shards() -> Database:
             for cursor in await cursors(database):
                 if await client.exists(keys_of(cursor.shard).log):
-                    await archive_all(archive_of(database, client), cursor.shard)
+                    await archive_all(archive_of(database, client, seed=SEED), cursor.shard)
             return database
 
         yield all_shards
@@ -253,3 +257,134 @@ async def test_archived_events_are_exported_in_order_and_what_waits_is_counted(
     assert [row["id"] for row in rows] == [event["id"] for event in events]
     assert [row["reason"] for row in rows if row["reason"]] == ["'=1+1"]
     assert earlier == (0, "", waits)
+
+
+def elsewhere(event: dict[str, Any], number: int) -> dict[str, Any]:
+    """The event as another deployment would have it, of another guest."""
+    told = json.loads(json.dumps(event))
+    told["id"] = f"{told['data']['shard']}:1:{number}-{number}"
+    told["subject"] = "g" + f"{number:022}"
+    told["data"]["requestId"] = f"{number:012}"
+    return told
+
+
+def write_lines(path: Path, *events: dict[str, Any]) -> str:
+    path.write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    return str(path)
+
+
+@pytest.fixture
+async def exported(browser: Any, guest: str, desk: Any, archived: Any) -> list[dict[str, Any]]:
+    """What a ledger exports: a guest's unlock, its repeat, and a block."""
+    await browser.open("I10")
+    await desk("block", guest, *BY)
+    await archived()
+    _, output, _ = await desk("export", "--from", "2000-01-01", "--to", "2100-01-01")
+    return [json.loads(line) for line in output.splitlines()]
+
+
+NOT_UNLOCKS = (
+    "not imported: 1 org.codestile.ledger.page-viewed.v1 REPEATED\n"
+    "not imported: 1 org.codestile.ledger.viewer-blocked.v1\n"
+)
+
+
+async def test_an_export_of_elsewhere_is_imported_once_and_the_ledger_is_proved(
+    exported: list[dict[str, Any]], desk: Any, ledger: Any, tmp_path: Path
+) -> None:
+    others = [elsewhere(exported[0], number) for number in (1, 2)]
+    file = write_lines(tmp_path / "events.ndjson", *others, *exported[1:])
+    [log] = ledger.scan_iter("{*}:log")
+    entries = ledger.xlen(log)
+
+    dry = await desk("import", file, "--dry-run")
+    untouched = ledger.xlen(log)
+    first = await desk("import", file)
+    second = await desk("import", file)
+    proof = await desk("verify")
+
+    assert [event["data"].get("outcome") for event in exported] == ["UNLOCKED", "REPEATED", None]
+    assert dry == (
+        0,
+        f"2 of 2 unlocks would be entered, 0 are here already\n{NOT_UNLOCKS}",
+        "",
+    )
+    assert untouched == entries
+    assert first == (0, f"2 of 2 unlocks entered, 0 are here already\n{NOT_UNLOCKS}", "")
+    assert second == (
+        0,
+        f"nothing entered: all 2 unlocks are here already\n{NOT_UNLOCKS}",
+        "",
+    )
+    assert [entry["type"] for _, entry in ledger.xrange(log)][entries:] == ["import", "import"]
+    assert ledger.hgetall(log.replace(":log", f":v:{others[0]['subject']}")) == {
+        "window": "L.0",
+        "used": "1",
+        "ICD10CM:I10": "i",
+    }
+    assert (proof[0], proof[2]) == (0, ""), proof[1]
+    assert proof[1].endswith("every balance equals the fold of the log.\n")
+
+
+async def test_an_export_of_the_same_ledger_adds_nothing(
+    exported: list[dict[str, Any]], desk: Any, ledger: Any, tmp_path: Path
+) -> None:
+    file = write_lines(tmp_path / "events.ndjson", *exported)
+    [log] = ledger.scan_iter("{*}:log")
+    entries = ledger.xlen(log)
+
+    answer = await desk("import", file)
+
+    assert answer == (
+        0,
+        f"nothing entered: all 1 unlocks are here already\n{NOT_UNLOCKS}",
+        "",
+    )
+    assert ledger.xlen(log) == entries
+
+
+async def test_what_does_not_fit_here_is_left_out_and_told(
+    exported: list[dict[str, Any]], desk: Any, tmp_path: Path
+) -> None:
+    strange, good = elsewhere(exported[0], 1), elsewhere(exported[0], 2)
+    strange["data"]["planKey"] = "elsewhere"
+    left_out = "left out: 1, its version of the plan is not here\n"
+
+    both = await desk("import", write_lines(tmp_path / "both", strange, good))
+    alone = await desk("import", write_lines(tmp_path / "alone", strange))
+
+    assert both == (0, f"1 of 2 unlocks entered, 0 are here already\n{left_out}", "")
+    assert alone == (1, f"0 of 1 unlocks entered, 0 are here already\n{left_out}", "")
+
+
+async def test_a_line_that_is_no_event_is_named_and_nothing_of_the_file_is_entered(
+    exported: list[dict[str, Any]], desk: Any, ledger: Any, tmp_path: Path
+) -> None:
+    [log] = ledger.scan_iter("{*}:log")
+    entries = ledger.xlen(log)
+    good, wrong = elsewhere(exported[0], 1), elsewhere(exported[0], 2)
+    wrong["data"]["used"] = "many"
+    file = write_lines(tmp_path / "events.ndjson", good, wrong)
+
+    answer = await desk("import", file)
+    missing = await desk("import", str(tmp_path / "missing"))
+    empty = await desk("import", write_lines(tmp_path / "empty", exported[-1]))
+
+    assert answer == (1, "", f"codestile: {file}:2: used: Input should be a valid integer\n")
+    assert ledger.xlen(log) == entries
+    assert missing == (1, "", f"codestile: {tmp_path}/missing: No such file or directory\n")
+    assert empty[:2] == (
+        1,
+        "nothing done: the file tells of no unlock\n"
+        "not imported: 1 org.codestile.ledger.viewer-blocked.v1\n",
+    )
+
+
+async def test_nothing_is_imported_while_postgresql_decides(
+    exported: list[dict[str, Any]], desk: Any, database: Database, tmp_path: Path
+) -> None:
+    await open_episode(database, "a test", "no reason", unseen=0, floor_ms=0)
+
+    answer = await desk("import", write_lines(tmp_path / "one", elsewhere(exported[0], 1)))
+
+    assert answer == (1, "nothing done: PostgreSQL decides until the ledger's store is back\n", "")

@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import redis.asyncio
 
 from db.embedded import running_stores
 from db.embedded.data_folder import write_secret
@@ -61,10 +62,15 @@ def valkey_of(server: Any) -> int:
 class Rows:
     """What PostgreSQL says, asked beside the server."""
 
-    def __init__(self, data_folder: Path) -> None:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @classmethod
+    def beside(cls, data_folder: Path) -> "Rows":
+        """Those of the server that runs on a data folder."""
         urls = running_stores(data_folder)
         assert urls is not None
-        self.url = urls.database_url
+        return cls(urls.database_url)
 
     async def of(self, statement: str) -> Any:
         connection = await asyncpg.connect(self.url)
@@ -92,7 +98,7 @@ async def until(wanted: Callable[[], Awaitable[bool]], seconds: float = 30) -> N
 async def test_pages_go_on_with_exact_limits_and_are_in_the_ledger_afterwards(
     server: Any, new_browser: Any, run: Any, data_folder: Path
 ) -> None:
-    rows, clock = Rows(data_folder), asyncio.get_running_loop().time
+    rows, clock = Rows.beside(data_folder), asyncio.get_running_loop().time
     known, new = new_browser(server), new_browser(server)
     before = await known.open("I10")
 
@@ -136,7 +142,7 @@ async def test_pages_go_on_with_exact_limits_and_are_in_the_ledger_afterwards(
 async def test_the_ledger_is_proved_with_what_was_imported(
     server: Any, new_browser: Any, run: Any, data_folder: Path
 ) -> None:
-    rows = Rows(data_folder)
+    rows = Rows.beside(data_folder)
     os.kill(valkey_of(server), signal.SIGSTOP)
     opened = await new_browser(server).open("J45")
     os.kill(valkey_of(server), signal.SIGKILL)
@@ -204,7 +210,7 @@ async def test_two_servers_under_load_lose_the_store_and_count_every_page_too_ma
     rounds: int,
 ) -> None:
     """Nothing is archived here, so what was granted before the loss is not known in it."""
-    rows = Rows(data_folder)
+    rows = Rows.beside(data_folder)
     earlier = await rows.of("SELECT coalesce(max(id), 0) FROM fallback_episode")
     guests: list[Guest] = []
     async with (
@@ -241,3 +247,57 @@ async def test_two_servers_under_load_lose_the_store_and_count_every_page_too_ma
     assert row[0] >= rounds
     assert row[1] == sum(len(guest.granted) - 1 for guest in guests)
     assert row[2] >= row[3] > 0
+
+
+async def test_a_server_starts_without_the_store_and_trusts_it_once_it_is_back_and_safe(
+    new_browser: Any, start_server_on: Any, folder: Path, database_url: str
+) -> None:
+    """On a database of its own, so that nobody else brings the episode back; its start loads the
+    catalogue."""
+    rows, url = Rows(database_url), f"unix://{folder}/s"
+
+    async def is_back() -> bool:
+        return not await rows.is_episode_open()
+
+    async def is_doubted() -> bool:
+        return "returnedStore" in (await reader.client.get("/readyz")).json()
+
+    async with start_server_on(rows.url, url) as alone:
+        reader = new_browser(alone)
+        opened, refused = await reader.open("I10"), await reader.open("J45")
+        ready = await reader.client.get("/readyz")
+        async with valkey_in(folder, fsync="everysec"):
+            await until(is_doubted)
+            doubted = await reader.client.get("/readyz")
+            repeated = await reader.open("I10")
+            is_open = await rows.is_episode_open()
+        async with valkey_in(folder):
+            await until(is_back)
+            again, refused_too = await reader.open("I10"), await reader.open("E11")
+            trusted = await reader.client.get("/readyz")
+            async with redis.asyncio.Redis.from_url(url, decode_responses=True) as client:
+                [log] = [key async for key in client.scan_iter("{*}:log")]
+                events = [
+                    (entry["type"], entry["outcome"]) for _, entry in await client.xrange(log)
+                ]
+
+    assert (opened["__typename"], opened["view"]["wasCharged"]) == ("CodePage", True)
+    assert refused["__typename"] == "ViewLimitReached"
+    assert (ready.status_code, ready.json()) == (200, {"catalogue": "ok", "meter": "ok"})
+    assert (doubted.status_code, doubted.json()) == (
+        200,
+        {
+            "catalogue": "ok",
+            "meter": "ok",
+            "returnedStore": "PostgreSQL decides on. The store runs with appendfsync everysec: a "
+            "power cut loses acknowledged events. Set appendfsync to always.",
+        },
+    )
+    assert (repeated["view"]["wasCharged"], is_open) == (False, True)
+    assert again["view"]["wasCharged"] is False
+    assert refused_too["__typename"] == "ViewLimitReached"
+    assert trusted.json() == {"catalogue": "ok", "meter": "ok"}
+    assert events == [
+        *(("import", "U"), ("import", "L"), ("import", "R")),
+        *(("view", "R"), ("view", "L")),
+    ]

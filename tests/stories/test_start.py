@@ -4,12 +4,16 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
+
+from tests.faults.valkey import valkey_in
 
 SECRET = "a secret of the tests, 32 characters and more"
 
@@ -80,7 +84,9 @@ async def test_unsafe_store_is_only_warned_of_when_told_so(
     assert page["__typename"] == "CodePage"
 
 
-async def test_store_that_is_not_there_is_named(catalogue_url: str) -> None:
+async def test_store_that_is_not_there_keeps_a_server_from_starting_that_may_not_do_without(
+    catalogue_url: str,
+) -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         port = nobody.getsockname()[1]
@@ -88,9 +94,27 @@ async def test_store_that_is_not_there_is_named(catalogue_url: str) -> None:
             DATABASE_URL=catalogue_url,
             REDIS_URL=f"redis://127.0.0.1:{port}",
             CODESTILE_GUEST_SECRET=SECRET,
+            CODESTILE_ON_STORE_LOSS="refuse",
         )
 
-    assert line.startswith("codestile: valkey is unavailable: ConnectionError")
+    assert line.startswith("codestile: valkey is unavailable: ConnectionError: ")
+    assert line.endswith(
+        "; CODESTILE_ON_STORE_LOSS=refuse opens no page without it: start it first"
+    )
+
+
+async def test_store_that_does_not_let_the_server_in_keeps_it_from_starting(
+    catalogue_url: str,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="ledger-") as path:
+        async with valkey_in(Path(path), password="of-others"):
+            line = await refusal(
+                DATABASE_URL=catalogue_url,
+                REDIS_URL=f"unix://{path}/s",
+                CODESTILE_GUEST_SECRET=SECRET,
+            )
+
+    assert line == "codestile: valkey is unavailable: ConnectionError: Authentication required."
 
 
 async def test_address_that_is_taken_is_named(catalogue_url: str, redis_url: str) -> None:
