@@ -116,13 +116,18 @@ class StoredShard:
         [[now_ms, log_expires, head, *hashes]] = await self._store.answers(self._shard, [call])
         return Inspection(now_ms, _instant_ms(log_expires), _hash(head), [_hash(h) for h in hashes])
 
-    async def entries(self) -> list[tuple[str, dict[str, str]]]:
-        """The next entries of the log, at most ENTRIES_AT_ONCE: stream id and fields."""
+    async def entries(self) -> list[tuple[str, list[str]]]:
+        """The next entries of the log, at most ENTRIES_AT_ONCE: stream id, and names and values of
+        fields in turn."""
         with store_errors():
             client = await self._store.of(self._shard)
-            entries: Any = await client.xrange(
-                self.keys.log, min=f"({self._last_id}", count=ENTRIES_AT_ONCE
-            )
+            async with client.pipeline(transaction=False) as pipeline:
+                # Named in bytes, the reply is left as it comes.
+                after = f"({self._last_id}"
+                pipeline.execute_command(
+                    *(b"XRANGE", self.keys.log, after, "+", "COUNT", ENTRIES_AT_ONCE)
+                )
+                [entries] = await pipeline.execute()
         if entries:
             self._last_id = entries[-1][0]
         return list(entries)
