@@ -11,6 +11,7 @@ from db.usage import (
     checkpoints,
     cursors,
     events_after,
+    events_to_prove,
     first_attached_month,
     rollup_differences,
     salts_of,
@@ -91,7 +92,7 @@ class ArchivedShard:
 
     async def read(self) -> list[ArchivedEvent]:
         """The next events, none at the end."""
-        rows = await events_after(self._database, self._shard, self.seq, ROWS_AT_ONCE)
+        rows = await events_to_prove(self._database, self._shard, self.seq, ROWS_AT_ONCE)
         await self._read_salts({row["viewer"] for row in rows} - {None})
         events = [(row, plain_row(row)) for row in rows]
         for row, view in events:

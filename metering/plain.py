@@ -34,6 +34,7 @@ class PlainView(NamedTuple):
 PLAIN_FIELDS = FIELDS[2:-1]
 """viewer, kind, plan, assignment, window, code, outcome, used, limit, network, request, context."""
 _ENTRY_NAMES = FIELDS[:-1]
+_USED = PLAIN_FIELDS.index("used")
 _MOST_DIGITS = 18
 _VIEWER_LETTERS = {
     letter: "g" if kind is ViewerKind.GUEST else "u" for letter, kind in KINDS.items()
@@ -44,11 +45,12 @@ def plain_entry(stream_id: str, flat: Sequence[str]) -> PlainView | None:
     """An entry, given as names and values in turn, as a plain view; None when it is none."""
     if tuple(flat[::2]) != _ENTRY_NAMES or flat[1] != "view" or not _is_number(flat[3]):
         return None
-    fields = tuple(flat[5::2])
     at_ms, _, seq = stream_id.partition("-")
-    if str(int(flat[3])) != flat[3] or not _is_plain(fields):
+    fields, epoch = tuple(flat[5::2]), int(flat[3])
+    used = fields[_USED]
+    if str(epoch) != flat[3] or not _is_number(used) or not _is_plain(fields):
         return None
-    return PlainView(stream_id, int(at_ms), int(seq), int(flat[3]), fields)
+    return PlainView(stream_id, int(at_ms), int(seq), epoch, fields)
 
 
 def plain_row(row: Mapping[str, Any]) -> PlainView | None:
@@ -73,15 +75,11 @@ def plain_row(row: Mapping[str, Any]) -> PlainView | None:
 
 
 def _is_plain(fields: tuple[str, ...]) -> bool:
-    viewer, kind, plan, assignment, window, code, outcome, used, limit, network, _, context = fields
+    """Whether the fields can be read; `used` is left to whoever compares it with a number."""
+    viewer, kind, plan, assignment, window, code, outcome, _, limit, network, _, context = fields
     return (
-        _VIEWER_LETTERS.get(kind) == viewer[:1]
-        and outcome in OUTCOMES
-        and _are_readable(plan, window, context)
+        _is_readable(viewer[:1], kind, plan, assignment, window, outcome, limit, context)
         and _is_code(code)
-        and _is_number(assignment)
-        and _is_number(used)
-        and (not limit or _is_number(limit))
         and (not network or _is_network(network))
     )
 
@@ -90,8 +88,14 @@ def _is_number(text: str) -> bool:
     return text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
-@lru_cache(4096)
-def _are_readable(plan: str, window: str, context: str) -> bool:
+@lru_cache(65536)
+def _is_readable(letter: str, kind: str, plan: str, assignment: str, *others: str) -> bool:
+    """Whether what many views have alike can be read."""
+    window, outcome, limit, context = others
+    if _VIEWER_LETTERS.get(kind) != letter or outcome not in OUTCOMES:
+        return False
+    if not _is_number(assignment) or not (not limit or _is_number(limit)):
+        return False
     try:
         read_plan(plan)
         read_context(context)

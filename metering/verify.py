@@ -4,10 +4,11 @@ Works on a live system: each hash is read in one step with the number of the las
 compared with the fold of the log up to exactly that event.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from db.pool import Database
 from metering.archive_proof import ArchivedShard, entry_of, verify_rollups
+from metering.collecting import rarely_collected
 from metering.findings import Findings, Problem, VerifyReport
 from metering.log import FORMAT, LaterEvent
 from metering.log_proof import LogProof
@@ -19,6 +20,7 @@ from metering.store import Store, store_ms
 from metering.stored import (
     ENTRIES_AT_ONCE,
     HASHES_AT_ONCE,
+    KEYS_AT_ONCE,
     Inspection,
     StoredHash,
     StoredShard,
@@ -48,13 +50,14 @@ async def verify_live(
     found = Findings()
     # The clock that is most behind: what is younger by it is younger by every server's own.
     scanned_ms = min([await store_ms(client) for client in await store.primaries()])
-    for tag, keys in (await keys_by_tag(store, found)).items():
-        number = TAGS.index(tag)
-        archived = None
-        if database is not None:
-            archived = ArchivedShard(database, number, found, trusted_key)
-        shard = _Shard(store, number, plan_of, admission, found, scanned_ms, archived)
-        await shard.verify(keys)
+    with rarely_collected():
+        for tag, keys in (await keys_by_tag(store, found)).items():
+            number = TAGS.index(tag)
+            archived = None
+            if database is not None:
+                archived = ArchivedShard(database, number, found, trusted_key)
+            shard = _Shard(store, number, plan_of, admission, found, scanned_ms, archived)
+            await shard.verify(keys)
     if database is not None:
         await verify_rollups(database, found)
     return found.report()
@@ -76,6 +79,7 @@ class _Shard:
         self._archived = archived
         self._stored = StoredShard(store, shard)
         self._keys = self._stored.keys
+        self._prefixes = self._keys.viewer(""), self._keys.network("")
         self._admission = admission
         self._found = found
         self._receipts = Receipts(found, scanned_ms)
@@ -85,34 +89,42 @@ class _Shard:
     async def verify(self, present: set[str]) -> None:
         """Compare everything; `present` holds every key that the shard had when it was scanned."""
         own = {self._keys.log, self._keys.head}
-        mistyped = await self._mistyped(present | own)
-        if mistyped & own:
+        receipts = {key for key in present if key.startswith(self._keys.receipt(""))}
+        hashes = {key for key in present - receipts if key.startswith(self._prefixes)}
+        others = present - receipts - hashes
+        mistyped = await self._stored.mistyped(others | own)
+        self._add_mistyped(mistyped)
+        if mistyped.keys() & own:
             return  # nothing can be compared without them
+        others = others.difference(own, mistyped, {self._keys.fresh_log})
         try:
-            await self._compare(present - own - {self._keys.fresh_log}, mistyped)
+            await self._read_receipts(receipts)
+            await self._compare(hashes, others)
         except LaterEvent as later:
             self._found.add("later version", f"event {later}: the proof of its shard ends there")
             await self._fold_to(self._proof.read_to)
 
-    async def _compare(self, present: set[str], mistyped: set[str]) -> None:
-        present = present - mistyped
-        receipts = {key for key in present if key.startswith(self._keys.receipt(""))}
-        for batch in batches(sorted(receipts), ENTRIES_AT_ONCE):
-            self._receipts.add(await self._stored.receipts(batch))
+    async def _read_receipts(self, keys: Collection[str]) -> None:
+        for batch in batches(sorted(keys), KEYS_AT_ONCE):
+            receipts, mistyped = await self._stored.receipts(batch)
+            self._receipts.add(receipts)
+            self._add_mistyped(mistyped)
         self._receipts.read_ms = await self._stored.now_ms()
+
+    async def _compare(self, hashes: set[str], others: set[str]) -> None:
         await self._fold_archive()
         await self._catch_up()
         await self._inspect([])
         if self._proof.is_partial:
             return
         self._receipts.verify_none_is_left()
+        # What is counted is in no event yet, and no balance depends on it.
+        flood, waiting = self._keys.flood(""), self._keys.waiting
+        for key in sorted(key for key in others if not key.startswith(flood) and key != waiting):
+            self._found.add("key", f"key {key}: the ledger has no key of this name")
         viewers = {self._keys.viewer(viewer_id) for viewer_id in self._balances.viewers}
         networks = {self._keys.network(digest) for digest in self._balances.state.networks}
-        # What is counted is in no event yet, and no balance depends on it.
-        counted = {key for key in present if key.startswith(self._keys.flood(""))}
-        hashes = viewers | networks | (present - receipts - counted - {self._keys.waiting})
-        for batch in batches(sorted(hashes - mistyped), HASHES_AT_ONCE):
-            await self._verify_hashes(batch)
+        await self._verify_hashes(sorted(hashes | viewers | networks))
         await self._catch_up()
         self._verify_ends(await self._inspect([]))
 
@@ -131,25 +143,26 @@ class _Shard:
         if stream_id is not None:
             self._stored.start_after(stream_id)
 
-    async def _mistyped(self, keys: set[str]) -> set[str]:
-        """The keys that hold another type than their name promises; each is a problem."""
-        mistyped = await self._stored.mistyped(keys)
-        for key, stored in mistyped.items():
+    def _add_mistyped(self, keys: Mapping[str, str]) -> None:
+        """Each key that holds another type than its name promises is a problem."""
+        for key, stored in keys.items():
             promised = self._keys.type_of(key)
             self._found.add("key", f"key {key}: is a {stored}, not a {promised}")
-        return set(mistyped)
 
     async def _verify_hashes(self, keys: Sequence[str]) -> None:
-        viewers, networks = self._keys.viewer(""), self._keys.network("")
-        for key in (key for key in keys if not key.startswith((viewers, networks))):
-            self._found.add("key", f"key {key}: the ledger has no key of this name")
-        known = [key for key in keys if key.startswith((viewers, networks))]
-        seen = await self._inspect(known)
-        for key, stored in zip(known, seen.hashes, strict=True):
-            if key.startswith(viewers):
-                self._verify_viewer(key.removeprefix(viewers), stored)
-            else:
-                self._verify_network(key.removeprefix(networks), stored, seen.now_ms)
+        viewers, networks = self._prefixes
+        first = 0
+        while first < len(keys):
+            some = keys[first : first + HASHES_AT_ONCE]
+            seen = await self._inspect(some)
+            first += len(seen.hashes)
+            for key, stored in zip(some, seen.hashes, strict=False):
+                if isinstance(stored, str):
+                    self._add_mistyped({key: stored})
+                elif key.startswith(viewers):
+                    self._verify_viewer(key[len(viewers) :], stored)
+                else:
+                    self._verify_network(key[len(networks) :], stored, seen.now_ms)
 
     def _verify_viewer(self, viewer_id: str, stored: StoredHash) -> None:
         if viewer_id in self._proof.blurred:
