@@ -94,6 +94,11 @@ class Balances:
         balance = self.plain.get(viewer_id)
         return viewer_fields(self.state.viewer(viewer_id)) if balance is None else balance.fields()
 
+    def assignment(self, viewer_id: str) -> int:
+        """The highest assignment number seen of a viewer."""
+        balance = self.plain.get(viewer_id)
+        return (self.state.viewer(viewer_id) if balance is None else balance).assignment
+
     def charge(self, viewer_id: str, window: str, code: str, assignment: int) -> Balance:
         """Fold a view that charges a viewer who is not in `state`."""
         balance = self.plain.get(viewer_id)
