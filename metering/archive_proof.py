@@ -109,7 +109,8 @@ class ArchivedShard:
         unknown = viewers - self._salts.keys()
         if len(self._salts) > _SALTS_KEPT:
             self._salts, unknown = {}, viewers
-        self._salts.update(await salts_of(self._database, unknown))
+        if unknown:
+            self._salts.update(await salts_of(self._database, unknown))
 
     def _is_linked(self, row: Mapping[str, Any], view: PlainView) -> bool:
         """Whether a view follows from the event before it, and holds what was committed to."""

@@ -63,11 +63,13 @@ class LogProof:
 
     async def take(self, events: Iterable[ArchivedEvent]) -> None:
         """Prove and fold archived events."""
+        taken = 0
         for row, view in events:
             if view is not None and view.seq == self._state.seq + 1 and self._is_taken(view):
-                self._found.compared["events"] += 1
+                taken += 1
             else:
                 await self._take_archived(entry_of(row))
+        self._found.compared["events"] += taken
 
     async def _take_archived(self, entry: ArchivedEntry) -> None:
         if not entry.is_erased:

@@ -36,6 +36,7 @@ PLAIN_FIELDS = FIELDS[2:-1]
 _ENTRY_NAMES = FIELDS[:-1]
 _USED = PLAIN_FIELDS.index("used")
 _MOST_DIGITS = 18
+_MOST_LETTERS = 40
 _VIEWER_LETTERS = {
     letter: "g" if kind is ViewerKind.GUEST else "u" for letter, kind in KINDS.items()
 }
@@ -113,5 +114,6 @@ def _is_code(text: str) -> bool:
 
 
 def _is_network(text: str) -> bool:
-    network, *numbers = text.split("/")
-    return bool(network) and len(numbers) == 2 and all(map(_is_number, numbers))
+    parts = text.split("/")
+    is_short = len(parts) == 3 and len(text) <= _MOST_LETTERS
+    return is_short and bool(parts[0]) and parts[1].isdecimal() and parts[2].isdecimal()

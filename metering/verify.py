@@ -4,7 +4,8 @@ Works on a live system: each hash is read in one step with the number of the las
 compared with the fold of the log up to exactly that event.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 
 from db.pool import Database
 from metering.archive_proof import ArchivedShard, entry_of, verify_rollups
@@ -28,6 +29,8 @@ from metering.stored import (
     keys_by_tag,
 )
 
+_SHARDS_AT_ONCE = 2
+"""While the stores answer for one, another is folded."""
 __all__ = ["Problem", "VerifyReport", "verify_live"]
 
 
@@ -50,17 +53,35 @@ async def verify_live(
     found = Findings()
     # The clock that is most behind: what is younger by it is younger by every server's own.
     scanned_ms = min([await store_ms(client) for client in await store.primaries()])
-    with rarely_collected():
-        for tag, keys in (await keys_by_tag(store, found)).items():
-            number = TAGS.index(tag)
-            archived = None
+    turns, parts = asyncio.Semaphore(_SHARDS_AT_ONCE), [Findings() for _ in TAGS]
+
+    async def verify(number: int, keys: set[str]) -> None:
+        async with turns:
+            archived, part = None, parts[number]
             if database is not None:
-                archived = ArchivedShard(database, number, found, trusted_key)
-            shard = _Shard(store, number, plan_of, admission, found, scanned_ms, archived)
+                archived = ArchivedShard(database, number, part, trusted_key)
+            shard = _Shard(store, number, plan_of, admission, part, scanned_ms, archived)
             await shard.verify(keys)
-    if database is not None:
-        await verify_rollups(database, found)
+
+    with rarely_collected():
+        by_tag, rollups = await keys_by_tag(store, found), Findings()
+        proofs = [verify(number, by_tag.pop(tag)) for number, tag in enumerate(TAGS)]
+        if database is not None:
+            proofs.append(verify_rollups(database, rollups))
+        await _all(proofs)
+    for part in (*parts, rollups):
+        found.take_over(part)
     return found.report()
+
+
+async def _all(proofs: Iterable[Coroutine[None, None, None]]) -> None:
+    """Wait for all; when one fails the others end, and its failure is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for proof in proofs:
+                group.create_task(proof)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
 
 
 class _Shard:
