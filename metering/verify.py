@@ -110,8 +110,9 @@ class _Shard:
     async def verify(self, present: set[str]) -> None:
         """Compare everything; `present` holds every key that the shard had when it was scanned."""
         own = {self._keys.log, self._keys.head}
-        receipts = {key for key in present if key.startswith(self._keys.receipt(""))}
-        hashes = {key for key in present - receipts if key.startswith(self._prefixes)}
+        receipt = self._keys.receipt("")
+        receipts = {key for key in present if key.startswith(receipt)}
+        hashes = {key for key in present if key.startswith(self._prefixes)}
         others = present - receipts - hashes
         mistyped = await self._stored.mistyped(others | own)
         self._add_mistyped(mistyped)

@@ -319,3 +319,21 @@ def test_a_column_that_says_nothing_is_found_alike_fast_and_slowly(slow: Any) ->
         column = "view_window" if name == "window" else name
         changed = [*rows[:place], rows[place] | {column: None}, *rows[place + 1 :]]
         assert proved_rows(changed, []) == slow(proved_rows, changed, [])
+
+
+async def _begun_in_the_middle(log: Sequence[Logged], epoch: int) -> VerifyReport:
+    proof, _, found = begun([])
+    proof.begin_after(read_id(log[0][0])[1] - 1, epoch)
+    proof.read((at, [part for pair in entry.items() for part in pair]) for at, entry in log)
+    await proof.fold_to(proof.read_to)
+    return found.report()
+
+
+async def test_what_follows_detached_months_begins_in_their_last_epoch() -> None:
+    log = [(at, entry | {"epoch": "2"}) for at, entry in Story(1).log if entry["type"] == "view"]
+    log = [(f"{BEGINS_MS}-{seq}", entry) for seq, (_, entry) in enumerate(log, 5)]
+
+    right, wrong = [await _begun_in_the_middle(log, epoch) for epoch in (2, 1)]
+
+    assert (right.events, right.problems) == (len(log), ())
+    assert [(problem.kind, problem.count) for problem in wrong.problems] == [("epoch", 1)]
