@@ -22,6 +22,7 @@ from db.usage import (
     stop_shard,
 )
 from metering.chain import Checkpoint, signed
+from metering.collecting import rarely_collected
 from metering.entries import COLUMNS, Row
 from metering.intake import ArchiveStopped, Intake, LogPart, sealed, take
 from metering.meter import system_clock_ms
@@ -96,7 +97,8 @@ class Archive:
         """
         client = await self._client_of(shard)
         try:
-            done, cursor = await self._archive(client, shard)
+            with rarely_collected():
+                done, cursor = await self._archive(client, shard)
         except ArchiveStopped as stopped:
             is_news = await stop_shard(self._database, shard, str(stopped), stopped.head_seq)
             return Archived(stopped=str(stopped), is_news=is_news)
@@ -119,7 +121,8 @@ class Archive:
             salts = await self._salts_of(held, taken)
             batch = self._batch(before, read, taken, salts)
             if taken.rows:
-                await held.make_partitions({first_of_month(row[0]) for row in taken.rows})
+                months = {(row[0].year, row[0].month): row[0] for row in taken.rows}
+                await held.make_partitions({first_of_month(at) for at in months.values()})
             await held.add(batch)
         self._keep_salts(batch, salts)
         is_behind = not read.is_end or len(taken.rows) < len(read.entries)

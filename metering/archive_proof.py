@@ -1,9 +1,8 @@
 """The proof of the archive: its chain, its checkpoints and its rollups, shard by shard."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 
 from db.pool import Database
 from db.usage import (
@@ -12,6 +11,7 @@ from db.usage import (
     checkpoints,
     cursors,
     events_after,
+    events_to_prove,
     first_attached_month,
     rollup_differences,
     salts_of,
@@ -25,24 +25,37 @@ from metering.chain import (
     commitment,
     is_genuine,
     link,
+    private_of_view,
+    public_of_view,
     split,
 )
 from metering.entries import fields_of
 from metering.findings import Findings
+from metering.plain import PlainView, plain_row
 from schema.instants import milliseconds
 
 ROWS_AT_ONCE = 5000
+_SALTS_KEPT = 200_000
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedEntry:
+ArchivedEvent = tuple[Mapping[str, Any], PlainView | None]
+"""A row of the archive by column, and the plain view that it is; None when it is none."""
+
+
+class ArchivedEntry(NamedTuple):
     """One archived event as the entry of the log that it was."""
 
     stream_id: str
     fields: Mapping[str, str]
     is_erased: bool
     """Whether what is private was taken away: the fields that named a viewer are missing."""
+
+
+def entry_of(row: Mapping[str, Any]) -> ArchivedEntry:
+    """The entry that a row was made from."""
+    stream_id = f"{milliseconds(row['recorded_at'])}-{row['seq']}"
+    return ArchivedEntry(stream_id, fields_of(row), row["is_erased"])
 
 
 class ArchivedShard:
@@ -57,52 +70,66 @@ class ArchivedShard:
         self._found = found
         self._trusted_key = trusted_key
         self._chain = START
-        self._events = 0
+        self._salts: dict[str, bytes] = {}
         self._unmet: dict[int, SignedCheckpoint] = {}
         self.seq = 0
         """The last event read."""
-        self.is_partial = False
-        """Whether partitions were detached: what happened before `seq` is not read."""
+        self.detached: tuple[int, int] | None = None
+        """Seq and epoch of the last event in detached partitions, which are not read; None where
+        nothing was detached."""
 
     async def begin(self) -> None:
         """Find out where the archive of the shard begins."""
         detached = (await boundaries(self._database)).get(self._shard)
         if detached is not None:
-            self.seq, _, self._chain = detached
-            self.is_partial = True
+            self.seq, epoch, self._chain = detached
+            self.detached = self.seq, epoch
         for row in await checkpoints(self._database, self._shard):
             signed = SignedCheckpoint(Checkpoint(*row[:4]), row.signature, row.public_key)
             self._verify_signature(signed)
             if row.seq > self.seq:
                 self._unmet[row.seq] = signed
 
-    async def read(self) -> list[ArchivedEntry]:
+    async def read(self) -> list[ArchivedEvent]:
         """The next events, none at the end."""
-        rows = await events_after(self._database, self._shard, self.seq, ROWS_AT_ONCE)
-        viewers = {row["viewer"] for row in rows} - {None}
-        salts = await salts_of(self._database, viewers)
-        return [self._entry(row, salts) for row in rows]
+        rows = await events_to_prove(self._database, self._shard, self.seq, ROWS_AT_ONCE)
+        await self._read_salts({row["viewer"] for row in rows} - {None})
+        events = [(row, plain_row(row)) for row in rows]
+        for row, view in events:
+            if view is None or not self._is_linked(row, view):
+                self._verify_link(row)
+            # One broken link is one problem, and the rest is proved from there on.
+            self.seq, self._chain = row["seq"], row["chain"]
+            if self.seq in self._unmet:
+                self._verify_checkpoint(self.seq)
+        self._found.compared["archived"] += len(rows)
+        return events
 
-    def _entry(self, row: Mapping[str, Any], salts: Mapping[str, bytes]) -> ArchivedEntry:
-        stream_id = f"{milliseconds(row['recorded_at'])}-{row['seq']}"
-        fields = fields_of(row)
-        self._verify_link(row, stream_id, fields, salts)
-        self.seq = row["seq"]
-        self._events += 1
-        self._found.compared["archived"] += 1
-        return ArchivedEntry(stream_id, fields, row["is_erased"])
+    async def _read_salts(self, viewers: set[str]) -> None:
+        unknown = viewers - self._salts.keys()
+        if len(self._salts) > _SALTS_KEPT:
+            self._salts, unknown = {}, viewers
+        if unknown:
+            self._salts.update(await salts_of(self._database, unknown))
 
-    def _verify_link(
-        self,
-        row: Mapping[str, Any],
-        stream_id: str,
-        fields: Mapping[str, str],
-        salts: Mapping[str, bytes],
-    ) -> None:
-        public, private = split(fields)
-        event_id = f"{self._shard}:{row['epoch']}:{stream_id}"
+    def _is_linked(self, row: Mapping[str, Any], view: PlainView) -> bool:
+        """Whether a view follows from the event before it, and holds what was committed to."""
+        viewer, *_, request, _ = view.fields
+        committed: bytes = row["commitment"]
+        chained: bytes = row["chain"]
+        salt = self._salts.get(viewer, b"")
+        if commitment(salt, private_of_view(viewer, request)) != committed:
+            return False
+        event_id = f"{self._shard}:{view.epoch}:{view.stream_id}"
+        public = public_of_view(view.fields, view.epoch)
+        return link(self._chain, event_id, public, committed) == chained
+
+    def _verify_link(self, row: Mapping[str, Any]) -> None:
+        entry = entry_of(row)
+        public, private = split(entry.fields)
+        event_id = f"{self._shard}:{row['epoch']}:{entry.stream_id}"
         if not row["is_erased"]:
-            salt = NO_SALT if row["viewer"] is None else salts.get(row["viewer"], b"")
+            salt = NO_SALT if row["viewer"] is None else self._salts.get(row["viewer"], b"")
             if commitment(salt, canonical(private)) != row["commitment"]:
                 self._found.add(
                     "commitment", f"event {event_id}: its private fields are not those archived"
@@ -110,13 +137,10 @@ class ArchivedShard:
         chained = link(self._chain, event_id, canonical(public), row["commitment"])
         if chained != row["chain"]:
             self._found.add("chain", f"event {event_id}: does not follow from the event before it")
-        # One broken link is one problem, and the rest is proved from there on.
-        self._chain = row["chain"]
-        self._verify_checkpoint(row["seq"])
 
     def _verify_checkpoint(self, seq: int) -> None:
-        signed = self._unmet.pop(seq, None)
-        if signed is not None and signed.checkpoint.chain != self._chain:
+        signed = self._unmet.pop(seq)
+        if signed.checkpoint.chain != self._chain:
             self._found.add(
                 "checkpoint", f"checkpoint {self._shard}:{seq}: the chain is another there"
             )

@@ -9,7 +9,7 @@ a commitment are 32 bytes and an id has no brace, so every part of what is hashe
 Nothing here may change: the links of stored events depend on it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -56,6 +56,26 @@ def split(fields: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     public = dict(fields)
     private = {name: public.pop(name) for name in PRIVATE_FIELDS if name in public}
     return public, private
+
+
+def public_of_view(fields: Sequence[str], epoch: object) -> bytes:
+    """The public fields of a view that stands for itself alone, as `canonical` writes them.
+
+    `fields`: what the entry has behind `type` and `epoch`, in that order, none of it in need of an
+    escape; what would need one gives a text that is no entry's.
+    """
+    _, kind, plan, assignment, window, code, outcome, used, limit, network, _, context = fields
+    public = (
+        f'{{"assignment":"{assignment}","code":"{code}","context":"{context}","epoch":"{epoch}",'
+        f'"kind":"{kind}","limit":"{limit}","network":"{network}","outcome":"{outcome}",'
+        f'"plan":"{plan}","type":"view","used":"{used}","window":"{window}"}}'
+    )
+    return public.encode()
+
+
+def private_of_view(viewer: str, request: str) -> bytes:
+    """The private fields of a view, likewise."""
+    return f'{{"request":"{request}","viewer":"{viewer}"}}'.encode()
 
 
 def commitment(salt: bytes, private: bytes) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from metering.findings import Findings
 from metering.fold import ShardState
 from metering.policy import AdmissionRule, PlanOf, Verdict, decide, event_of, request_of
+from metering.terms import Terms
 from schema.events import PageViewed
 from schema.instants import milliseconds
 from schema.usage import Redirect
@@ -19,6 +20,8 @@ class Decisions:
         self._plan_of = plan_of
         self._admission = admission
         self._found = found
+        self.terms: dict[str, Terms] = {}
+        """Of the plans met so far, by key and version as events write them."""
 
     async def verify(self, event: PageViewed, state: ShardState) -> Verdict | None:
         """How the rules decide the event's view in the shard's state before it; None when they
@@ -37,6 +40,9 @@ class Decisions:
             plan = await self._plan_of(request.viewer.assignment)
         except LookupError as unknown:
             return str(unknown)
+        name = f"{event.plan_key}.{event.plan_version}"
+        if name not in self.terms:
+            self.terms[name] = Terms(plan)
         rule, admitted = self._admission, 0
         if event.admission is not None:
             rule = replace(rule, budget=event.admission.budget)

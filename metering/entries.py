@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from metering.chain import PRIVATE_FIELDS, canonical, split
+from metering.chain import PRIVATE_FIELDS, canonical, private_of_view, public_of_view, split
 from metering.log import TYPES, LaterEvent, UnreadableEvent
 from schema.instants import instant, milliseconds
 
@@ -43,7 +43,7 @@ _PATTERNS = {
 }
 _EPOCH = re.compile(r"[1-9]\d{0,8}")
 _COUNT = re.compile(r"([1-9]\d{0,8})@([1-9]\d{0,14})")
-_VIEW_NAMES = ("type", "epoch", *FIELDS["view"][:-1])
+_VIEW_NAMES = ["type", "epoch", *FIELDS["view"][:-1]]
 _VIEW = re.compile(
     "\n".join([r"view", r"[1-9]\d{0,8}", *(_PATTERNS[name] for name in FIELDS["view"][:-1])]),
     re.ASCII,
@@ -77,7 +77,7 @@ def read_into(readings: Readings, shard: int, at: datetime, seq: int, flat: Sequ
     Raises UnreadableEvent, LaterEvent for an unknown type.
     """
     values = flat[1::2]
-    if tuple(flat[::2]) == _VIEW_NAMES and _VIEW.fullmatch("\n".join(values)):
+    if flat[::2] == _VIEW_NAMES and _VIEW.fullmatch("\n".join(values)):
         _read_view(readings, shard, at, seq, values)
         return
     fields = dict(zip(flat[::2], values, strict=True))
@@ -91,22 +91,16 @@ def _read_view(
     readings: Readings, shard: int, at: datetime, seq: int, values: Sequence[str]
 ) -> None:
     """Nearly every entry: what the pattern let through needs no further look, and no escapes."""
-    _, epoch, viewer, kind, plan, assignment, window, code, outcome, *rest = values
-    used, limit, network, request, context = rest
-    readings.rows.append(
-        (
-            *(at, seq, int(epoch), shard, "view", viewer, None, request, None),
-            *(kind, plan, int(assignment), window, code, outcome, int(used)),
-            *(int(limit) if limit else None, network or None, context, 1, None, None),
-        )
-    )
-    public = (
-        f'{{"assignment":"{assignment}","code":"{code}","context":"{context}","epoch":"{epoch}",'
-        f'"kind":"{kind}","limit":"{limit}","network":"{network}","outcome":"{outcome}",'
-        f'"plan":"{plan}","type":"view","used":"{used}","window":"{window}"}}'
-    )
-    readings.publics.append(public.encode())
-    readings.privates.append(f'{{"request":"{request}","viewer":"{viewer}"}}'.encode())
+    epoch, fields = values[1], values[2:]
+    viewer, kind, plan, assignment, window, code, outcome, used, limit, network, *rest = fields
+    request, context = rest
+    # Longer than it might be: tuples are put together faster than they are filled from parts.
+    row: Row = (at, seq, int(epoch), shard, "view", viewer, None, request, None)
+    row += (kind, plan, int(assignment), window, code, outcome, int(used))
+    row += (int(limit) if limit else None, network or None, context, 1, None, None)
+    readings.rows.append(row)
+    readings.publics.append(public_of_view(fields, epoch))
+    readings.privates.append(private_of_view(viewer, request))
 
 
 def _row_of_any(shard: int, at: datetime, seq: int, fields: Mapping[str, str]) -> Row:

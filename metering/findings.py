@@ -46,6 +46,13 @@ class Findings:
         self._counts[kind] += 1
         self._firsts.setdefault(kind, sentence)
 
+    def take_over(self, later: "Findings") -> None:
+        """Everything that was found elsewhere, as if it had been found after all of this."""
+        self.compared.update(later.compared)
+        self._counts.update(later._counts)
+        for kind, first in later._firsts.items():
+            self._firsts.setdefault(kind, first)
+
     def differ(
         self, noun: str, name: str, stored: Mapping[str, str], said: Mapping[str, str]
     ) -> None:

@@ -94,6 +94,7 @@ _VIEW_FIELDS = (
     *("network", "request", "context"),
 )
 OUTCOMES = {letter: outcome for outcome, letter in OUTCOME_LETTERS.items()}
+KINDS = {letter: kind for kind, letter in KIND_LETTERS.items()}
 TYPES: Mapping[str, tuple[type[AnyEvent], tuple[str, ...]]] = {
     "view": (PageViewed, (*_VIEW_FIELDS, "count")),
     "void": (UnlockVoided, ("viewer", "window", "code", "request", "cause", "actor", "reason")),
@@ -126,7 +127,6 @@ _COUNTABLE = {
     Outcome.BLOCKED,
 }
 """What one event may stand for several of."""
-_KINDS = {letter: kind for kind, letter in KIND_LETTERS.items()}
 _CLIENTS = {letter: client for client, letter in CLIENT_LETTERS.items()}
 _REFERRERS = {letter: referrer for referrer, letter in REFERRER_LETTERS.items()}
 _SECTIONS = {digit: section for section, digit in SECTION_DIGITS.items()}
@@ -250,7 +250,8 @@ def _admission_text(admission: Admission | None) -> str:
 
 
 @lru_cache(4096)
-def _plan(text: str) -> dict[str, Any]:
+def read_plan(text: str) -> dict[str, Any]:
+    """`guest.1` as the attributes of an event that say which plan it is; raises ValueError."""
     key, version = text.rsplit(".", 1)
     return {"plan_key": key, "plan_version": int(version)}
 
@@ -276,8 +277,8 @@ def _instant_or_never(text: str) -> Any:
 
 _READ: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "viewer": _one("viewer_id", str),
-    "kind": _one("viewer_kind", _KINDS.__getitem__),
-    "plan": _plan,
+    "kind": _one("viewer_kind", KINDS.__getitem__),
+    "plan": read_plan,
     "assignment": _one("assignment", int),
     "window": _one("window", read_window),
     "code": _one("code", read_code),

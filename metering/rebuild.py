@@ -16,6 +16,7 @@ from db.pool import Database
 from db.rebuild import HeldShards, detached_months, shards_held
 from db.usage import Cursor, forgetting_held, make_partitions
 from metering.calls import Call, script
+from metering.collecting import rarely_collected
 from metering.findings import Findings
 from metering.live import RECEIPT_MS
 from metering.meter import DEFAULT_ADMISSION
@@ -170,8 +171,9 @@ async def _rebuild_held(
 async def _folded(store: Store, held: HeldShards, tail: Tail) -> Refold:
     recent_ms = await store.now_ms() - 2 * RECEIPT_MS
     refold = Refold(tail.end.shard, instant(recent_ms))
-    async for rows in held.events(tail.end.shard):
-        refold.add_rows(rows)
+    with rarely_collected():
+        async for rows in held.events(tail.end.shard):
+            refold.add_rows(rows)
     for stream_id, fields in tail.proven:
         refold.add_entry(stream_id, fields)
     return refold
@@ -203,7 +205,7 @@ async def _open(store: Store, tail: Tail, refold: Refold, token: str, cause: str
 
 
 async def _finished(store: Store, opened: _Opened, admission: AdmissionRule) -> Rebuilt:
-    tail, state = opened.tail, opened.refold.state
+    tail, balances = opened.tail, opened.refold.balances
     recorded = await record_again(store, tail.end.shard, admission)
     return Rebuilt(
         shard=tail.end.shard,
@@ -211,8 +213,8 @@ async def _finished(store: Store, opened: _Opened, admission: AdmissionRule) -> 
         seq=opened.seq,
         proven=tail.end.seq,
         events=opened.refold.events,
-        viewers=len(state.viewers),
-        networks=len(state.networks),
+        viewers=len(balances.viewers),
+        networks=len(balances.state.networks),
         is_tail_lost=not tail.is_whole,
         imported=recorded.imported,
         over_granted=recorded.over_granted,

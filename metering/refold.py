@@ -1,13 +1,15 @@
 """Folding archived events fast: what most of them do to a shard can be told from their rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+from metering.balances import Balances
 from metering.entries import fields_of
-from metering.fold import CHARGED, ShardState, ViewerState
+from metering.fold import ShardState
 from metering.log import AnyEvent, read_code, read_event, read_window
-from schema.events import Admission, PageViewed, UnlockImported, ViewEvent
+from schema.events import Admission, EpochOpened, PageViewed, UnlockImported, ViewEvent
 from schema.instants import milliseconds
 from schema.usage import Outcome
 
@@ -19,65 +21,66 @@ class Refold:
 
     def __init__(self, shard: int, recent: datetime) -> None:
         """`recent`: the answers to events that are not older may still be kept."""
-        self.state = ShardState(shard)
-        self.admitted_ms: dict[str, int] = {}
-        """When each network last admitted a guest."""
+        self.balances = Balances(shard)
         self.answered: set[str] = set()
         """What the receipts of recent events say at their end."""
         self.events = 0
+        self._state = self.balances.state
         self._recent = recent
 
-    def add_rows(self, rows: Iterable[Columns]) -> None:
+    @property
+    def state(self) -> ShardState:
+        """The shard as metering/fold.py has it, every viewer included."""
+        for viewer_id in list(self.balances.plain):
+            self.balances.take_out(viewer_id)
+        return self._state
+
+    def add_rows(self, rows: Sequence[Columns]) -> None:
         """Fold archived events, by column, in their order."""
-        state = self.state
         for row in rows:
-            self.events += 1
             if row["recorded_at"] >= self._recent:
                 self.answered.add(f"{milliseconds(row['recorded_at'])}-{row['seq']}")
             if row["type"] != "view" or row["is_erased"]:
                 self._add_other(row)
             elif row["outcome"] == "U":
                 self._unlock(row)
-            elif row["assignment"] > state.viewer(row["viewer"]).assignment:
+            elif row["assignment"] > self.balances.assignment(row["viewer"]):
                 self._add(self._event(row, fields_of(row)))
-            else:
-                # A repeat or a refusal changes nothing but the numbers.
-                state.seq, state.epoch = row["seq"], row["epoch"]
-                state.at_ms = milliseconds(row["recorded_at"])
+            # Any other repeat or refusal changes nothing but the numbers.
+        self.events += len(rows)
+        if rows:
+            last, state = rows[-1], self._state
+            state.seq, state.epoch = last["seq"], last["epoch"]
+            state.at_ms = milliseconds(last["recorded_at"])
 
     def add_entry(self, stream_id: str, fields: Mapping[str, str]) -> None:
         """Fold one entry of the log; raises UnreadableEvent."""
-        event = read_event(self.state.shard, stream_id, fields)
+        event = read_event(self._state.shard, stream_id, fields)
         self.events += 1
         if event.recorded_at >= self._recent:
             self.answered.add(stream_id)
         self._add(event)
 
     def _unlock(self, row: Columns) -> None:
-        """A charged view: of somebody new, as nearly always, without the making of an event."""
-        state, viewer_id = self.state, row["viewer"]
-        window = read_window(row["view_window"])
-        if viewer_id in state.viewers or window.kind.startswith("R"):
-            self._add(_unlock(state.shard, row))
+        """A charged view, nearly always without the making of an event."""
+        viewer_id, window, code = row["viewer"], _window(row["view_window"]), _code(row["code"])
+        balance, network = self.balances.plain.get(viewer_id), row["network"]
+        is_new = balance is None and viewer_id not in self._state.viewers
+        is_next = balance is not None and balance.window == window and code not in balance.codes
+        if window.startswith("R") or not (is_new or (is_next and not network)):
+            self._add(_unlock(self._state.shard, row))
             return
-        network, is_admitted = row["network"], bool(row["network"])
-        codes = {read_code(row["code"]): CHARGED}
-        state.viewers[viewer_id] = ViewerState(
-            window, None, 1, codes, row["assignment"], is_admitted
-        )
-        state.seq, state.epoch = row["seq"], row["epoch"]
-        state.at_ms = milliseconds(row["recorded_at"])
-        if is_admitted:
-            self._admit(network.split("/")[0], state.at_ms, by=1)
+        balance = self.balances.charge(viewer_id, window, code, row["assignment"])
+        if network:
+            balance.is_admitted = True
+            self.balances.admit(network.partition("/")[0], milliseconds(row["recorded_at"]))
 
     def _add_other(self, row: Columns) -> None:
-        state = self.state
         if row["is_erased"] and row["viewer"] is None:
-            state.seq, state.epoch = row["seq"], row["epoch"]
-            state.at_ms = milliseconds(row["recorded_at"])
             if row["outcome"] == "U" and row["network"]:
                 # Who it was is gone; that the network gave a place away is not.
-                self._admit(row["network"].split("/")[0], state.at_ms, by=1)
+                at_ms = milliseconds(row["recorded_at"])
+                self.balances.admit(row["network"].split("/")[0], at_ms)
             return
         fields = fields_of(row)
         if row["is_erased"]:
@@ -87,23 +90,36 @@ class Refold:
 
     def _event(self, row: Columns, fields: Mapping[str, str]) -> AnyEvent:
         stream_id = f"{milliseconds(row['recorded_at'])}-{row['seq']}"
-        return read_event(self.state.shard, stream_id, fields)
+        return read_event(self._state.shard, stream_id, fields)
 
     def _add(self, event: AnyEvent) -> None:
         if isinstance(event, UnlockImported) and event.recorded_at >= self._recent:
             self.answered.add(f"{milliseconds(event.at)}-{event.request_id}")
+        viewer_id = None if isinstance(event, EpochOpened) else event.viewer_id
+        self.balances.take_out(viewer_id)
+        self._add_as_is(event)
+        self.balances.put_back(viewer_id)
+
+    def _add_as_is(self, event: AnyEvent) -> None:
         admission = event.admission if isinstance(event, ViewEvent) else None
         if admission is None:
-            self.state.add(event)
+            self._state.add(event)
             return
-        held = self.state.networks.get(admission.network)
-        self.state.add(event)
-        if self.state.networks.get(admission.network) != held and isinstance(event, ViewEvent):
-            self._admit(admission.network, milliseconds(event.decided_at), by=0)
+        networks = self._state.networks
+        held = networks.get(admission.network)
+        self._state.add(event)
+        if networks.get(admission.network) != held and isinstance(event, ViewEvent):
+            self.balances.admitted_ms[admission.network] = milliseconds(event.decided_at)
 
-    def _admit(self, network: str, at_ms: int, by: int) -> None:
-        self.state.networks[network] = self.state.networks.get(network, 0) + by
-        self.admitted_ms[network] = at_ms
+
+@lru_cache(4096)
+def _window(text: str) -> str:
+    return str(read_window(text))
+
+
+@lru_cache(65536)
+def _code(text: str) -> str:
+    return str(read_code(text))
 
 
 _STAND_INS = {

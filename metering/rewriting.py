@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from redis.asyncio import Redis
 
+from metering.balances import Balances
 from metering.calls import Call, script
-from metering.live import viewer_fields
 from metering.policy import AdmissionRule
 from metering.refold import Refold
 from metering.shards import keys_of
@@ -28,13 +28,14 @@ async def rewrite(
     long as the shard is closed. Raises StoreUnavailable, also when another process took the shard
     over.
     """
-    keys, client = keys_of(refold.state.shard), await store.of(refold.state.shard)
-    wanted = {keys.viewer(viewer_id) for viewer_id in refold.state.viewers}
+    balances, shard = refold.balances, refold.balances.state.shard
+    keys, client = keys_of(shard), await store.of(shard)
+    wanted = {keys.viewer(viewer_id) for viewer_id in balances.viewers}
     prefixes = (keys.viewer(""), keys.network(""))
     held = {key for key in present if key.startswith(prefixes)}
     await _delete(client, held - wanted)
-    await _write_viewers(store, refold, token)
-    await _write_networks(client, refold, rule)
+    await _write_viewers(store, balances, token)
+    await _write_networks(client, balances, rule)
     receipts = sorted(key for key in present if key.startswith(keys.receipt("")))
     await _keep_answers(client, receipts, refold.answered)
 
@@ -45,13 +46,13 @@ async def _delete(client: Redis, names: set[str]) -> None:
             await client.unlink(*some)
 
 
-async def _write_viewers(store: Store, refold: Refold, token: str) -> None:
-    shard = refold.state.shard
+async def _write_viewers(store: Store, balances: Balances, token: str) -> None:
+    shard = balances.state.shard
     keys = keys_of(shard)
-    for some in _batches(refold.state.viewers.items()):
+    for some in _batches(balances.viewers):
         names, values = [keys.head], [token]
-        for viewer_id, state in some:
-            fields = viewer_fields(state)
+        for viewer_id in some:
+            fields = balances.fields(viewer_id)
             names.append(keys.viewer(viewer_id))
             values.append(str(2 * len(fields)))
             values.extend(chain.from_iterable(fields.items()))
@@ -62,13 +63,13 @@ async def _write_viewers(store: Store, refold: Refold, token: str) -> None:
             raise StoreUnavailable("valkey", f"another process makes shard {shard} anew")
 
 
-async def _write_networks(client: Redis, refold: Refold, rule: AdmissionRule) -> None:
-    keys, now_ms = keys_of(refold.state.shard), await store_ms(client)
-    for some in _batches(refold.state.networks.items()):
+async def _write_networks(client: Redis, balances: Balances, rule: AdmissionRule) -> None:
+    keys, now_ms = keys_of(balances.state.shard), await store_ms(client)
+    for some in _batches(balances.state.networks.items()):
         with store_errors():
             async with client.pipeline(transaction=False) as pipeline:
                 for network, admitted in some:
-                    period = rule.period_at(refold.admitted_ms[network])
+                    period = rule.period_at(balances.admitted_ms[network])
                     if rule.expires_ms(period) > now_ms:
                         pipeline.hset(keys.network(network), "admitted", str(admitted))
                         pipeline.pexpireat(keys.network(network), rule.expires_ms(period))

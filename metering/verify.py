@@ -4,34 +4,33 @@ Works on a live system: each hash is read in one step with the number of the las
 compared with the fold of the log up to exactly that event.
 """
 
-from collections import deque
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 
 from db.pool import Database
-from metering.archive_proof import ArchivedEntry, ArchivedShard, verify_rollups
-from metering.decisions import Decisions
+from metering.archive_proof import ArchivedShard, entry_of, verify_rollups
+from metering.collecting import rarely_collected
 from metering.findings import Findings, Problem, VerifyReport
-from metering.fold import ShardState
-from metering.live import receipt_of, receipt_of_act, viewer_fields
-from metering.log import FORMAT, AnyEvent, LaterEvent, UnreadableEvent, read_event
+from metering.log import FORMAT, LaterEvent
+from metering.log_proof import LogProof
 from metering.meter import DEFAULT_ADMISSION
 from metering.policy import AdmissionRule, PlanOf
-from metering.receipts import NONE, UNKNOWN, Receipts
+from metering.receipts import Receipts
 from metering.shards import TAGS
 from metering.store import Store, store_ms
 from metering.stored import (
     ENTRIES_AT_ONCE,
     HASHES_AT_ONCE,
+    KEYS_AT_ONCE,
     Inspection,
     StoredHash,
     StoredShard,
     batches,
     keys_by_tag,
 )
-from schema.events import EpochOpened, PageViewed, UnlockImported, ViewEvent
-from schema.instants import milliseconds
-from schema.usage import Outcome
 
+_SHARDS_AT_ONCE = 2
+"""While the stores answer for one, another is folded."""
 __all__ = ["Problem", "VerifyReport", "verify_live"]
 
 
@@ -54,20 +53,39 @@ async def verify_live(
     found = Findings()
     # The clock that is most behind: what is younger by it is younger by every server's own.
     scanned_ms = min([await store_ms(client) for client in await store.primaries()])
-    for tag, keys in (await keys_by_tag(store, found)).items():
-        number = TAGS.index(tag)
-        archived = None
+    turns, parts = asyncio.Semaphore(_SHARDS_AT_ONCE), [Findings() for _ in TAGS]
+
+    async def verify(number: int, keys: set[str]) -> None:
+        async with turns:
+            archived, part = None, parts[number]
+            if database is not None:
+                archived = ArchivedShard(database, number, part, trusted_key)
+            shard = _Shard(store, number, plan_of, admission, part, scanned_ms, archived)
+            await shard.verify(keys)
+
+    with rarely_collected():
+        by_tag, rollups = await keys_by_tag(store, found), Findings()
+        proofs = [verify(number, by_tag.pop(tag)) for number, tag in enumerate(TAGS)]
         if database is not None:
-            archived = ArchivedShard(database, number, found, trusted_key)
-        shard = _Shard(store, number, plan_of, admission, found, scanned_ms, archived)
-        await shard.verify(keys)
-    if database is not None:
-        await verify_rollups(database, found)
+            proofs.append(verify_rollups(database, rollups))
+        await _all(proofs)
+    for part in (*parts, rollups):
+        found.take_over(part)
     return found.report()
 
 
+async def _all(proofs: Iterable[Coroutine[None, None, None]]) -> None:
+    """Wait for all; when one fails the others end, and its failure is raised."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for proof in proofs:
+                group.create_task(proof)
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
+
+
 class _Shard:
-    """One shard being compared: its log as far as it was read, folded."""
+    """One shard being compared with its log."""
 
     def __init__(
         self,
@@ -80,53 +98,55 @@ class _Shard:
         archived: ArchivedShard | None,
     ) -> None:
         self._archived = archived
-        self._is_partial = False
-        """Whether the beginning of the log is not there to be folded: no balance can be proved."""
-        self._blurred: set[str] = set()
-        """Viewers of whose events an erasure took something away."""
         self._stored = StoredShard(store, shard)
         self._keys = self._stored.keys
-        self._decisions = Decisions(plan_of, admission, found)
+        self._prefixes = self._keys.viewer(""), self._keys.network("")
         self._admission = admission
         self._found = found
-        self._state = ShardState(shard)
-        self._ahead: deque[AnyEvent] = deque()
         self._receipts = Receipts(found, scanned_ms)
-        self._admitted_ms: dict[str, int] = {}
-        """When each network last admitted a guest."""
+        self._proof = LogProof(shard, plan_of, admission, self._receipts, found)
+        self._balances = self._proof.balances
 
     async def verify(self, present: set[str]) -> None:
         """Compare everything; `present` holds every key that the shard had when it was scanned."""
         own = {self._keys.log, self._keys.head}
-        mistyped = await self._mistyped(present | own)
-        if mistyped & own:
+        receipt = self._keys.receipt("")
+        receipts = {key for key in present if key.startswith(receipt)}
+        hashes = {key for key in present if key.startswith(self._prefixes)}
+        others = present - receipts - hashes
+        mistyped = await self._stored.mistyped(others | own)
+        self._add_mistyped(mistyped)
+        if mistyped.keys() & own:
             return  # nothing can be compared without them
+        others = others.difference(own, mistyped, {self._keys.fresh_log})
         try:
-            await self._compare(present - own - {self._keys.fresh_log}, mistyped)
+            await self._read_receipts(receipts)
+            await self._compare(hashes, others)
         except LaterEvent as later:
             self._found.add("later version", f"event {later}: the proof of its shard ends there")
-            await self._fold_to(self._read_to)
+            await self._fold_to(self._proof.read_to)
 
-    async def _compare(self, present: set[str], mistyped: set[str]) -> None:
-        present = present - mistyped
-        receipts = {key for key in present if key.startswith(self._keys.receipt(""))}
-        for batch in batches(sorted(receipts), ENTRIES_AT_ONCE):
-            self._receipts.add(await self._stored.receipts(batch))
+    async def _read_receipts(self, keys: Collection[str]) -> None:
+        for batch in batches(sorted(keys), KEYS_AT_ONCE):
+            receipts, mistyped = await self._stored.receipts(batch)
+            self._receipts.add(receipts)
+            self._add_mistyped(mistyped)
         self._receipts.read_ms = await self._stored.now_ms()
+
+    async def _compare(self, hashes: set[str], others: set[str]) -> None:
         await self._fold_archive()
         await self._catch_up()
         await self._inspect([])
-        if self._is_partial:
+        if self._proof.is_partial:
             return
         self._receipts.verify_none_is_left()
-        viewers = {self._keys.viewer(viewer_id) for viewer_id in self._state.viewers}
-        networks = {self._keys.network(digest) for digest in self._state.networks}
         # What is counted is in no event, or in none yet, and no balance depends on it.
-        beside = (self._keys.flood(""), self._keys.tries(""))
-        counted = {key for key in present if key.startswith(beside)}
-        hashes = viewers | networks | (present - receipts - counted - {self._keys.waiting})
-        for batch in batches(sorted(hashes - mistyped), HASHES_AT_ONCE):
-            await self._verify_hashes(batch)
+        counted, waiting = (self._keys.flood(""), self._keys.tries("")), self._keys.waiting
+        for key in sorted(key for key in others if not key.startswith(counted) and key != waiting):
+            self._found.add("key", f"key {key}: the ledger has no key of this name")
+        viewers = {self._keys.viewer(viewer_id) for viewer_id in self._balances.viewers}
+        networks = {self._keys.network(digest) for digest in self._balances.state.networks}
+        await self._verify_hashes(sorted(hashes | viewers | networks))
         await self._catch_up()
         self._verify_ends(await self._inspect([]))
 
@@ -135,82 +155,53 @@ class _Shard:
         if self._archived is None:
             return
         await self._archived.begin()
-        self._is_partial = self._archived.is_partial
-        self._state.seq = self._archived.seq
+        if self._archived.detached is not None:
+            self._proof.begin_after(*self._archived.detached)
         stream_id = None
-        while entries := await self._archived.read():
-            for entry in entries:
-                await self._fold_archived(entry)
-            stream_id = entries[-1].stream_id
+        while events := await self._archived.read():
+            await self._proof.take(events)
+            stream_id = entry_of(events[-1][0]).stream_id
         await self._archived.end()
         if stream_id is not None:
             self._stored.start_after(stream_id)
 
-    async def _fold_archived(self, entry: ArchivedEntry) -> None:
-        if entry.is_erased:
-            viewer_id = entry.fields.get("viewer")
-            if viewer_id is not None:
-                self._blurred.add(viewer_id)
-            self._skip(entry)
-            return
-        self._read_entry(entry.stream_id, dict(entry.fields))
-        while self._ahead:
-            await self._fold(self._ahead.popleft())
-
-    def _skip(self, entry: ArchivedEntry) -> None:
-        """Take the shard past an event that nobody is named in any more: its network still counts
-        the guest."""
-        at_ms, seq = map(int, entry.stream_id.split("-"))
-        fields, state = entry.fields, self._state
-        self._found.compared["events"] += 1
-        if seq != state.seq + 1:
-            self._found.add(
-                "gap",
-                f"event {state.shard}:{fields['epoch']}:{entry.stream_id}: "
-                f"comes after number {state.seq}",
-            )
-        state.seq, state.at_ms = seq, at_ms
-        network, *_ = fields.get("network", "").split("/")
-        if network and fields.get("outcome") == "U":
-            state.networks[network] = state.networks.get(network, 0) + 1
-            self._admitted_ms[network] = int(fields.get("at", at_ms))
-        self._receipts.forget(entry.stream_id)
-
-    async def _mistyped(self, keys: set[str]) -> set[str]:
-        """The keys that hold another type than their name promises; each is a problem."""
-        mistyped = await self._stored.mistyped(keys)
-        for key, stored in mistyped.items():
+    def _add_mistyped(self, keys: Mapping[str, str]) -> None:
+        """Each key that holds another type than its name promises is a problem."""
+        for key, stored in keys.items():
             promised = self._keys.type_of(key)
             self._found.add("key", f"key {key}: is a {stored}, not a {promised}")
-        return set(mistyped)
 
     async def _verify_hashes(self, keys: Sequence[str]) -> None:
-        viewers, networks = self._keys.viewer(""), self._keys.network("")
-        for key in (key for key in keys if not key.startswith((viewers, networks))):
-            self._found.add("key", f"key {key}: the ledger has no key of this name")
-        known = [key for key in keys if key.startswith((viewers, networks))]
-        seen = await self._inspect(known)
-        for key, stored in zip(known, seen.hashes, strict=True):
-            if key.startswith(viewers):
-                self._verify_viewer(key.removeprefix(viewers), stored)
-            else:
-                self._verify_network(key.removeprefix(networks), stored, seen.now_ms)
+        viewers, networks = self._prefixes
+        first = 0
+        while first < len(keys):
+            some = keys[first : first + HASHES_AT_ONCE]
+            seen = await self._inspect(some)
+            first += len(seen.hashes)
+            for key, stored in zip(some, seen.hashes, strict=False):
+                if isinstance(stored, str):
+                    self._add_mistyped({key: stored})
+                elif key.startswith(viewers):
+                    self._verify_viewer(key[len(viewers) :], stored)
+                else:
+                    self._verify_network(key[len(networks) :], stored, seen.now_ms)
 
     def _verify_viewer(self, viewer_id: str, stored: StoredHash) -> None:
-        if viewer_id in self._blurred:
+        if viewer_id in self._proof.blurred:
             return
         self._found.compared["viewers"] += 1
-        said = viewer_fields(self._state.viewer(viewer_id))
-        self._found.differ("viewer", viewer_id, stored.fields, said)
-        self._verify_expiry("viewer", viewer_id, stored, None)
+        said = self._balances.fields(viewer_id)
+        if stored != (said, None, {}):
+            self._found.differ("viewer", viewer_id, stored.fields, said)
+            self._verify_expiry("viewer", viewer_id, stored, None)
 
     def _verify_network(self, digest: str, stored: StoredHash, now_ms: int) -> None:
         self._found.compared["networks"] += 1
-        period = self._admission.period_at(self._admitted_ms.get(digest, 0))
+        period = self._admission.period_at(self._balances.admitted_ms.get(digest, 0))
         expires_ms = self._admission.expires_ms(period)
         if not stored.fields and now_ms >= expires_ms:
             return
-        admitted = self._state.networks.get(digest)
+        admitted = self._balances.state.networks.get(digest)
         said = {} if admitted is None else {"admitted": str(admitted)}
         self._found.differ("network", digest, stored.fields, said)
         if stored.fields and said:
@@ -230,20 +221,21 @@ class _Shard:
 
     def _verify_ends(self, seen: Inspection) -> None:
         """The head, and that neither it nor the log goes away by itself."""
+        state = self._balances.state
         said = {
             "format": FORMAT,
-            "seq": str(self._state.seq),
-            "epoch": str(self._state.epoch),
-            "at": str(self._state.at_ms),
+            "seq": str(state.seq),
+            "epoch": str(state.epoch),
+            "at": str(state.at_ms),
         }
         name = f"of {self._keys.tag}"
-        self._found.differ("head", name, seen.head.fields, said if self._state.seq else {})
+        self._found.differ("head", name, seen.head.fields, said if state.seq else {})
         self._verify_expiry("head", name, seen.head, None)
         self._verify_expiry("log", name, StoredHash({}, seen.log_expires_ms, {}), None)
 
     async def _inspect(self, keys: Sequence[str]) -> Inspection:
         """The hashes at one event, where the fold stands afterwards too."""
-        read_to = self._read_to
+        read_to = self._proof.read_to
         seen = await self._stored.inspect(keys)
         # What was read of the log before is not undone by a head that is lost or behind.
         said = seen.head.fields.get("seq", "")
@@ -255,67 +247,21 @@ class _Shard:
         is_behind = True
         while is_behind:
             is_behind = await self._read_log() == ENTRIES_AT_ONCE
-            await self._fold_to(self._read_to)
-
-    @property
-    def _read_to(self) -> int:
-        """The number of the last event read from the log."""
-        return self._ahead[-1].seq if self._ahead else self._state.seq
+            await self._fold_to(self._proof.read_to)
 
     async def _fold_to(self, seq: int) -> None:
-        while self._state.seq < seq:
-            if not self._ahead and not await self._read_log():
+        while self._proof.seq < seq:
+            if not self._proof.is_ahead and not await self._read_log():
                 return
-            while self._ahead and self._ahead[0].seq <= seq:
-                await self._fold(self._ahead.popleft())
-            if self._ahead:
+            await self._proof.fold_to(seq)
+            if self._proof.is_ahead:
                 return
-
-    async def _fold(self, event: AnyEvent) -> None:
-        await self._verify_event(event)
-        self._state.add(event)
-        if not isinstance(event, ViewEvent) or event.outcome is not Outcome.UNLOCKED:
-            return
-        if event.admission is not None:
-            self._admitted_ms[event.admission.network] = milliseconds(event.decided_at)
 
     async def _read_log(self) -> int:
         """Read on; answers the number of entries there were."""
         entries = await self._stored.entries()
-        for stream_id, fields in entries:
-            self._read_entry(stream_id, fields)
+        self._proof.read(entries)
         return len(entries)
-
-    def _read_entry(self, stream_id: str, fields: dict[str, str]) -> None:
-        try:
-            event = read_event(self._state.shard, stream_id, fields)
-        except LaterEvent:
-            raise
-        except UnreadableEvent as unreadable:
-            self._found.add("event", f"event {unreadable}")
-            return
-        self._found.compared["events"] += 1
-        jumps = isinstance(event, EpochOpened) and event.seq > self._read_to
-        if event.seq != self._read_to + 1 and not jumps:
-            self._found.add("gap", f"event {event.id}: comes after number {self._read_to}")
-        self._ahead.append(event)
-
-    async def _verify_event(self, event: AnyEvent) -> None:
-        """Whether the rules decide as the event says, and its receipt says the same."""
-        opens = isinstance(event, EpochOpened) and event.epoch > self._state.epoch
-        if event.epoch != self._state.epoch and not opens:
-            self._found.add("epoch", f"event {event.id}: no event opened its epoch")
-        if self._is_partial:
-            return
-        if isinstance(event, UnlockImported):
-            self._receipts.verify_import(event)
-            return
-        said = receipt_of_act(event)
-        if isinstance(event, PageViewed):
-            verdict = await self._decisions.verify(event, self._state)
-            said = UNKNOWN if verdict is None else receipt_of(event, verdict.resets_ms)
-            said = said if event.first_at is None else NONE
-        self._receipts.verify(event, said)
 
 
 def _when(instant_ms: int | None) -> str:

@@ -1,13 +1,14 @@
 #!lua flags=no-writes
--- inspect(keys = {log, head, hash ...}, argv = {})
+-- inspect(keys = {log, head, hash ...}, argv = {most})
 --   -> {now, log expires, head, hash ...}
 --
 -- log     stream  as in record_view.lua
 -- head    hash    as in record_view.lua
 -- hash            a viewer or a network of the same shard
--- A hash answers {{field, value ...}, expires, {field, expires ...}}: all that it holds, and those
+-- A hash answers {{field, value ...}, expires, {field, expires ...}}, any other key {type}: all that it holds, and those
 -- of its fields that expire by themselves. expires is an instant in milliseconds, below 0 for
--- never and for what is not there. now is the shard's clock in milliseconds.
+-- never and for what is not there. now is the shard's clock in milliseconds. Of the hashes only the
+-- first answer that have about `most` fields together: the store does nothing else meanwhile.
 --
 -- Atomic so that what is read of a hash is exactly what the log says up to seq, under any load.
 
@@ -41,10 +42,17 @@ local time = redis.call('TIME')
 local last = redis.call('HGET', KEYS[2], 'at')
 local now = math.max(time[1] * 1000 + math.floor(time[2] / 1000), tonumber(last or 0) or 0)
 
+local most = tonumber(ARGV[1])
 local answer = {now, redis.call('PEXPIRETIME', KEYS[1])}
 for index = 2, #KEYS do
-  local held = redis.call('HGETALL', KEYS[index])
-  local expires = redis.call('PEXPIRETIME', KEYS[index])
-  answer[index + 1] = {held, expires, field_expiries(KEYS[index], held)}
+  if most <= 0 and index > 3 then break end
+  local held = redis.pcall('HGETALL', KEYS[index])
+  if held.err then
+    answer[index + 1] = {redis.call('TYPE', KEYS[index]).ok}
+  else
+    local expires = redis.call('PEXPIRETIME', KEYS[index])
+    answer[index + 1] = {held, expires, field_expiries(KEYS[index], held)}
+  end
+  most = most - #held / 2 - 1
 end
 return answer

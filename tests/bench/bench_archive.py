@@ -15,7 +15,6 @@ from metering.chain import START
 from metering.entries import COLUMNS
 from metering.intake import take
 from metering.rounds import Rounds
-from metering.store import open_store
 from schema.instants import instant
 from tests.metering.archives import NOON, SEED, Log, archive_of, view, viewer
 
@@ -61,7 +60,7 @@ async def test_archive_beside_a_bare_copy_of_the_same_rows(
 ) -> None:
     async with (
         open_database(database_url, size=3, statement_timeout_seconds=600) as database,
-        open_store(redis_url, timeout_seconds=60) as client,
+        Redis.from_url(redis_url, decode_responses=True) as client,
     ):
         for shard in SHARDS:
             await filled(client, shard, EVENTS // 3)
@@ -154,7 +153,7 @@ READS = {
 async def test_dashboards_read_rollups_in_no_time(database_url: str, redis_url: str) -> None:
     async with (
         open_database(database_url, size=3, statement_timeout_seconds=600) as database,
-        open_store(redis_url, timeout_seconds=60) as client,
+        Redis.from_url(redis_url, decode_responses=True) as client,
     ):
         log, archive = Log(client, 0), archive_of(database, client, ArchiveRules(batch=BATCH))
         began_at = time.perf_counter()
