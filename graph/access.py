@@ -1,7 +1,7 @@
 """Who may ask what: the one place where a kind of viewer is demanded.
 
 Every answer is a value, a member of the field's result union. docs/access.md lists what each kind
-of viewer may ask; tests/graph/test_access.py holds the same table against the schema.
+of viewer may ask; tests/graph/people/test_access.py holds the same table against the schema.
 """
 
 from graph.context import Context
