@@ -119,6 +119,7 @@ async def build(
                     database,
                     problems,
                     has_graphiql=settings.graphiql,
+                    has_letter_pages=settings.site_url is None,
                     metrics=_metrics(settings, guarded, database),
                 )
 

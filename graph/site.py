@@ -10,7 +10,13 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,6 +41,23 @@ _CONFINED = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
 }
+_LETTER_PAGES = {
+    "/verify-email": "verify-email.html",
+    "/reset-password": "reset-password.html",
+    "/letters/letters.css": "letters.css",
+    "/letters/letters.js": "letters.js",
+}
+_SEALED = {
+    # Of a page that is handed a token nothing may come from, or go, elsewhere.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'"
+    ),
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
 
 
 def site(
@@ -43,9 +66,13 @@ def site(
     store_problems: StoreProblems,
     *,
     has_graphiql: bool,
+    has_letter_pages: bool = False,
     metrics: Answer | None = None,
 ) -> Starlette:
-    """The application that answers every address; `metrics` None: none are told."""
+    """The application that answers every address; `metrics` None: none are told.
+
+    `has_letter_pages` where no other site has the pages that letters link to.
+    """
 
     async def ready(_: Request) -> Response:
         return await _readiness(database, store_problems)
@@ -58,6 +85,8 @@ def site(
     ]
     if metrics is not None:
         routes.append(Route("/metrics", metrics))
+    if has_letter_pages:
+        routes += [Route(address, _sealed(name)) for address, name in _LETTER_PAGES.items()]
     if has_graphiql:
         routes += [
             Route("/", _to_graphiql),
@@ -108,6 +137,15 @@ def _published() -> tuple[str, str]:
 
 async def _to_graphiql(_: Request) -> Response:
     return RedirectResponse("/graphiql/", 307)
+
+
+def _sealed(name: str) -> Answer:
+    """What answers with a file of the pages that letters link to."""
+
+    async def page(_: Request) -> Response:
+        return FileResponse(_WEB / "letters" / name, headers=_SEALED)
+
+    return page
 
 
 def _confined(app: ASGIApp) -> ASGIApp:
