@@ -132,6 +132,7 @@ async def build(
                     problems,
                     has_graphiql=settings.graphiql,
                     doubts=lambda: guarded.doubts,
+                    has_letter_pages=settings.site_url is None,
                     metrics=_metrics(settings, guarded, database),
                     subscriptions=_subscriptions(settings, changes),
                 )

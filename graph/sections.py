@@ -12,6 +12,7 @@ from graph.types.crosswalks import Translation
 from graph.types.upgrade import UpgradeAction, UpgradeOffer
 from schema.crosswalks import TranslationDirection
 from schema.pages import LockReason, Page, SectionKind
+from schema.people import ViewerKind
 from schema.plans import Plan
 from schema.sections import emptiness, section_item_count
 
@@ -60,6 +61,11 @@ SUBSCRIBE_TO_UNLOCK = UpgradeOffer(
     text="Subscribe to unlock this content.",
     additional_views=None,
 )
+ASK_TO_UNLOCK = UpgradeOffer(
+    action=UpgradeAction.CONTACT_SALES,
+    text="Ask us to unlock this content.",
+    additional_views=None,
+)
 
 
 def lock_reason(kind: SectionKind, page: Page, grant: Grant, reader: Reader) -> LockReason | None:
@@ -70,7 +76,7 @@ def lock_reason(kind: SectionKind, page: Page, grant: Grant, reader: Reader) -> 
         return _REFUSED[grant]
     if kind not in reader.plan.open_sections:
         opens = kind in reader.plans["registered"].open_sections
-        is_guest = reader.plan.key == "guest"
+        is_guest = reader.plan.viewer_kind is ViewerKind.GUEST
         return (
             LockReason.REGISTRATION_REQUIRED
             if opens and is_guest
@@ -118,7 +124,7 @@ def _section(
             reason=locked,
             item_count=section_item_count(kind, page),
             summary=_summary(kind, page),
-            upgrade=_upgrade(locked, reader),
+            upgrade=_upgrade(kind, locked, reader),
         )
     return types.OpenSection(
         id=id,
@@ -149,16 +155,26 @@ def _summary(kind: SectionKind, page: Page) -> str:
     return f"{count} {one if count == 1 else many}."
 
 
-def _upgrade(locked: LockReason, reader: Reader) -> UpgradeOffer | None:
+def _upgrade(kind: SectionKind, locked: LockReason, reader: Reader) -> UpgradeOffer | None:
     match locked:
         case LockReason.VIEW_LIMIT_REACHED | LockReason.NETWORK_LIMIT_REACHED:
             return reader.more
         case LockReason.REGISTRATION_REQUIRED:
             return REGISTER_TO_UNLOCK
         case LockReason.SUBSCRIPTION_REQUIRED:
-            return SUBSCRIBE_TO_UNLOCK
+            return _paid(kind, reader)
         case LockReason.PREVIEW | LockReason.LICENSE_RESTRICTED:
             return None
+
+
+def _paid(kind: SectionKind, reader: Reader) -> UpgradeOffer | None:
+    """What would open a section that registering does not; None for those who pay already, and
+    where subscribing would not either."""
+    if reader.plan.viewer_kind is ViewerKind.PARTNER:
+        return ASK_TO_UNLOCK
+    is_free = reader.plan.viewer_kind in (ViewerKind.GUEST, ViewerKind.REGISTERED)
+    is_sold = kind in reader.plans["subscriber"].open_sections
+    return SUBSCRIBE_TO_UNLOCK if is_free and is_sold else None
 
 
 def _content(kind: SectionKind, page: Page, on: Day) -> types.SectionContent:

@@ -57,7 +57,9 @@ async def serve(settings: Settings) -> None:
     async with stores_to_serve(settings) as (urls, embedded):
         secret = guest_secret(settings)
         with bound(settings.host, settings.port) as listener:
-            address = settings.public_url or _address(settings.host, listener)
+            # Letters link here, also where the port is whichever was free.
+            settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+            address = settings.public_url or settings.address
             if embedded:
                 embedded.announce(address)
             await migrate(urls.database_url)
@@ -158,9 +160,3 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
             raise SettingRefused(f"cannot listen on {host} port {port}: {reason}") from refused
         listener.setblocking(False)
         yield listener
-
-
-def _address(host: str, listener: socket.socket) -> str:
-    port = listener.getsockname()[1]
-    shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host  # noqa: S104  # only compared
-    return f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}"

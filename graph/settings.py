@@ -44,6 +44,9 @@ _SCHEMES = {
 }
 
 
+_EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104  # only compared
+
+
 def _origin(text: str) -> str:
     """Scheme, host and port as browsers write them; raises ValueError for anything else."""
     parts = urlsplit(text)
@@ -198,9 +201,15 @@ class Settings(BaseSettings):
         return self.database_url is None
 
     @property
+    def address(self) -> str:
+        """Where this server answers when nothing stands in front."""
+        host = "127.0.0.1" if self.host in _EVERY_ADDRESS else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
     def site(self) -> str:
         """The origin of the pages that letters link to."""
-        return self.site_url or self.public_url or f"http://127.0.0.1:{self.port}"
+        return self.site_url or self.public_url or self.address
 
     @property
     def is_https(self) -> bool:

@@ -10,7 +10,13 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.responses import (
+    FileResponse,
+    JSONResponse,
+    PlainTextResponse,
+    RedirectResponse,
+    Response,
+)
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -37,6 +43,23 @@ _CONFINED = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
 }
+_LETTER_PAGES = {
+    "/verify-email": "verify-email.html",
+    "/reset-password": "reset-password.html",
+    "/letters/letters.css": "letters.css",
+    "/letters/letters.js": "letters.js",
+}
+_SEALED = {
+    # Of a page that is handed a token nothing may come from, or go, elsewhere.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'"
+    ),
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
 
 
 def site(
@@ -46,11 +69,13 @@ def site(
     *,
     has_graphiql: bool,
     doubts: Doubts = tuple,
+    has_letter_pages: bool = False,
     metrics: Answer | None = None,
     subscriptions: ASGIApp | None = None,
 ) -> Starlette:
     """The application that answers every address; `metrics` None: none are told; `subscriptions`
-    None: nobody tells of any."""
+    None: nobody tells of any. `has_letter_pages` where no other site has the pages that letters
+    link to."""
 
     async def ready(_: Request) -> Response:
         return await _readiness(database, store_problems, doubts)
@@ -65,6 +90,8 @@ def site(
         routes.append(Route("/metrics", metrics))
     if subscriptions is not None:
         routes.append(Route("/webhooks/subscriptions", subscriptions))
+    if has_letter_pages:
+        routes += [Route(address, _sealed(name)) for address, name in _LETTER_PAGES.items()]
     if has_graphiql:
         routes += [
             Route("/", _to_graphiql),
@@ -118,6 +145,15 @@ def _published() -> tuple[str, str]:
 
 async def _to_graphiql(_: Request) -> Response:
     return RedirectResponse("/graphiql/", 307)
+
+
+def _sealed(name: str) -> Answer:
+    """What answers with a file of the pages that letters link to."""
+
+    async def page(_: Request) -> Response:
+        return FileResponse(_WEB / "letters" / name, headers=_SEALED)
+
+    return page
 
 
 def _confined(app: ASGIApp) -> ASGIApp:

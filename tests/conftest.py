@@ -83,6 +83,17 @@ async def catalogue(catalogue_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture(scope="session")
+async def demo_url(stores: StoreUrls, template_url: str) -> AsyncIterator[str]:
+    """The URL of a database that holds the invented system alone; its codes are to be read only."""
+    from db.load.demo import write_demo
+    from db.load.transaction import load
+
+    async with _copied(stores.database_url, copy_of="template_migrated") as url:
+        await load(url, [write_demo])
+        yield url
+
+
+@pytest.fixture(scope="session")
 def ledger_url(stores: StoreUrls) -> str:
     """The URL of the Valkey database of `redis_url`, for servers that outlive a test."""
     return stores.redis_url.replace("?db=0", "?db=1")

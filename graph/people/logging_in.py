@@ -134,7 +134,7 @@ async def ask_to_reset(
     people = context.services.people
     address = read_address(email)
     if address is None:
-        return InvalidInput.at(["input", "email"], "EMAIL", "This is no e-mail address.")
+        return InvalidInput.at(["email"], "EMAIL", "This is no e-mail address.")
     network = (await context.visit.network()).digest
     who = people.digest("address", address.key).hex()
     wait = await people.tries.wait_seconds((RESET_IN_NETWORK, network), (RESET_ADDRESS, who))

@@ -1,106 +1,78 @@
 """No path through the schema yields what a section locks: every field is asked, none is listed.
 
-A field that is added later is asked by being in the schema.
+A field, an argument or a mutation that is added later is asked by being in the schema. Answers are
+looked through whole: data, errors and extensions.
 """
 
 import json
-from collections.abc import Iterator
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import date
 from typing import Any
 
+import httpx2
 import pytest
-from graphql import (
-    GraphQLArgument,
-    GraphQLInputObjectType,
-    GraphQLInterfaceType,
-    GraphQLList,
-    GraphQLNamedType,
-    GraphQLNonNull,
-    GraphQLObjectType,
-    GraphQLUnionType,
-    get_named_type,
-    is_leaf_type,
-    is_required_argument,
-)
+from graphql import DocumentNode, parse, print_ast
 
+from db.embedded import StoreUrls
 from db.pages import pages_by_ref
+from db.pool import Database, open_database
 from graph import ids
 from graph.api import api
-from schema.codes import CodeSystemKey
+from graph.app import build
+from graph.context import Services
+from graph.day import Day
+from graph.people.passwords import Passwords
+from graph.settings import Settings
+from metering.shards import shard_of
+from schema.codes import CodeKey, CodeSystemKey
 from schema.pages import Page, SectionKind
+from schema.people import Assignment, Viewer, ViewerKind
+from tests.graph.asking import Asking
+from tests.graph.readers import PASSWORD, Somebody, guest_on, member_on
 
-LOCKED_CODE = "DM-4120"
-TIMES_ON_A_PATH = 2
-"""How often one type may stand on a path: a code in a code is asked, a code in that is not."""
+LOCKED_CODE, OTHER_CODE = "DM-4120", "DM-4110"
+LOCKED = CodeKey(CodeSystemKey.DEMO, LOCKED_CODE)
+TODAY = Day(date(2026, 11, 23))
 
+IDS = [
+    ids.encode_code(LOCKED, TODAY),
+    ids.encode_code(LOCKED, Day(TODAY.date, is_named=True)),
+    *(ids.encode_section(LOCKED, TODAY, kind) for kind in SectionKind),
+    ids.encode("system", "DEMO"),
+    ids.encode("release", "DEMO:DEMO-2026"),
+    ids.encode("map", "DEMO_ICD10CM:DEMO-2026"),
+    ids.encode("user", "u" + "A" * 22),
+    ids.encode("session", "A" * 16),
+    ids.encode_event(b"a secret of the tests", "1-0"),
+]
+ASKING = Asking(
+    api()._schema,
+    leaves={
+        "ID": [json.dumps(id) for id in IDS],
+        "String": [json.dumps(LOCKED_CODE)],
+        "Int": ["1"],
+        "Float": ["1.5"],
+        "Boolean": ["true", "false"],
+        "Date": ['"2026-11-23"'],
+        "DateTime": ['"2026-11-23T00:00:00Z"'],
+    },
+    named={"system": "DEMO", "after": "null"},
+)
 
-class Asking:
-    """Builds the selection of every field there is, arguments filled with `LOCKED_CODE`."""
-
-    def __init__(self) -> None:
-        self.schema = api()._schema
-
-    def operation(self, name: str) -> str:
-        """An operation that asks one root field for everything."""
-        field = self.schema.query_type.fields[name]  # type: ignore[union-attr]
-        named = get_named_type(field.type)
-        return f"{{ {name}{self._arguments(field.args)} {self._selection(named, ())} }}"
-
-    def _selection(self, named: GraphQLNamedType, above: tuple[str, ...]) -> str:
-        if is_leaf_type(named):
-            return ""
-        members = self._members(named)
-        parts = [f"... on {m.name} {{ {self._fields(m, above)} }}" for m in members]
-        return f"{{ __typename {' '.join(parts)} }}"
-
-    def _members(self, named: GraphQLNamedType) -> list[GraphQLObjectType]:
-        if isinstance(named, GraphQLUnionType | GraphQLInterfaceType):
-            return list(self.schema.get_possible_types(named))
-        assert isinstance(named, GraphQLObjectType)
-        return [named]
-
-    def _fields(self, owner: GraphQLObjectType, above: tuple[str, ...]) -> str:
-        path = (*above, owner.name)
-        asked = []
-        for name, field in owner.fields.items():
-            named = get_named_type(field.type)
-            inner = [] if is_leaf_type(named) else self._members(named)
-            if any(path.count(member.name) >= TIMES_ON_A_PATH for member in inner):
-                continue
-            # Fields of one name and different types cannot meet in one selection.
-            alias = f"{owner.name}_{name}"
-            arguments = self._arguments(field.args)
-            asked.append(f"{alias}: {name}{arguments} {self._selection(named, path)}")
-        return "__typename " + " ".join(asked)
-
-    def _arguments(self, arguments: dict[str, GraphQLArgument]) -> str:
-        given = [f"{n}: {_value(a.type)}" for n, a in arguments.items() if is_required_argument(a)]
-        return f"({', '.join(given)})" if given else ""
-
-
-def _value(wanted: Any) -> str:
-    if isinstance(wanted, GraphQLNonNull):
-        return _value(wanted.of_type)
-    if isinstance(wanted, GraphQLList):
-        return f"[{_value(wanted.of_type)}]"
-    if isinstance(wanted, GraphQLInputObjectType):
-        if wanted.name == "CodeRef":
-            return f"{{key: {_value_of_key()}}}"
-        if wanted.name == "AccountRef":
-            return '{email: "reader@codes.example"}'
-        assert wanted.name == "CodeKeyInput", f"say how to fill {wanted.name}"
-        return _value_of_key()
-    assert wanted.name == "ID", f"say how to fill {wanted.name}"
-    return json.dumps(ids.encode("code", f"DEMO:{LOCKED_CODE}"))
-
-
-def _value_of_key() -> str:
-    return f'{{system: DEMO, value: "{LOCKED_CODE}"}}'
+ALL = frozenset(SectionKind)
+THREE = frozenset(
+    {SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE, SectionKind.GUIDELINES}
+)
+HIDDEN = {"granted": ALL - THREE, "spent": ALL, "preview": ALL}
+"""By state: the sections that are locked. A page is granted on a plan that opens three."""
+LISTS_CROSSWALKS = (ViewerKind.SUBSCRIBER, ViewerKind.PARTNER, ViewerKind.STAFF)
 
 
 def canaries(page: Page, kinds: frozenset[SectionKind]) -> Iterator[str]:
-    """Texts that only the sections of those kinds may yield."""
-    yield from (text.markdown for text in page.texts if text.kind in kinds)
+    """Texts that only the sections of those kinds may yield. The official title is a free fact of
+    the code."""
+    yield from (t.markdown for t in page.texts if t.kind in kinds and t.markdown != page.code.title)
     if SectionKind.GUIDELINES in kinds:
         yield from (note.text for note in page.notes)
     if SectionKind.MODIFIERS in kinds:
@@ -116,66 +88,235 @@ def canaries(page: Page, kinds: frozenset[SectionKind]) -> Iterator[str]:
         yield from titles - {page.code.title}
 
 
-def as_json(text: str) -> str:
-    """The text as it stands inside a JSON string."""
-    return json.dumps(text, ensure_ascii=False)[1:-1]
+def found_in(answer: str, texts: Iterator[str]) -> list[str]:
+    """Those of the texts that stand in an answer in JSON."""
+    return [text for text in texts if json.dumps(text, ensure_ascii=False)[1:-1] in answer]
 
 
-ALL = frozenset(SectionKind)
-OPEN_TO_GUESTS = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE})
+Meet = Callable[[ViewerKind, str], Awaitable[Somebody]]
+
+
+@pytest.fixture(scope="module")
+async def catalogue(demo_url: str) -> AsyncIterator[Database]:
+    """The invented system, and two plans for each kind of viewer: `one_…` opens everything of one
+    page, `three_…` opens three sections of any."""
+    async with open_database(demo_url) as database:
+        for kind in ViewerKind:
+            for name, limit, opened in (("one", 1, ALL), ("three", None, THREE)):
+                await database.fetch(
+                    "INSERT INTO plan (key, version, page_view_limit, window_kind, open_sections, "
+                    "can_list_crosswalks, viewer_kind) VALUES ($1, 1, $2, 'LIFETIME', $3, $4, $5)",
+                    *(f"{name}_{kind.lower()}", limit, list(opened)),
+                    *(kind in LISTS_CROSSWALKS, kind.value),
+                )
+        yield database
 
 
 @pytest.fixture
-async def page(catalogue: Any) -> Page:
+async def page(catalogue: Database) -> Page:
     """The page whose texts are looked for, every section filled."""
-    (found,) = await pages_by_ref(
-        catalogue, [(CodeSystemKey.DEMO, LOCKED_CODE)], date(2026, 11, 23)
-    )
+    [found] = await pages_by_ref(catalogue, [(CodeSystemKey.DEMO, LOCKED_CODE)], TODAY.date)
     assert isinstance(found, Page)
     return found
 
 
-def roots() -> list[str]:
-    """Every root field of the schema."""
-    return list(api()._schema.query_type.fields)  # type: ignore[union-attr]
+@pytest.fixture(scope="module")
+async def password_hash() -> str:
+    return await Passwords(1).hashed(PASSWORD)
 
 
-@pytest.mark.parametrize("root", roots())
-async def test_guest_whose_allowance_is_spent_reads_no_locked_text(
-    root: str, page: Page, ask_as: Any
+@pytest.fixture
+def meet(services: Services, password_hash: str) -> Meet:
+    """Makes somebody of a kind, for whom the page is in a state."""
+
+    async def met(kind: ViewerKind, state: str) -> Somebody:
+        plan = f"{'one' if state == 'spent' else 'three'}_{kind.lower()}"
+        somebody = await (
+            guest_on(services, plan)
+            if kind is ViewerKind.GUEST
+            else member_on(services, kind, plan, password_hash)
+        )
+        somebody.may_charge = state != "preview"
+        if state == "spent":
+            assert "CodePage" in await somebody.answer(opening(OTHER_CODE))
+        return somebody
+
+    return met
+
+
+async def everything(reader: Somebody, root: str) -> list[str]:
+    """What a root field that reads answers, however it is asked."""
+    return [await reader.answer(asked) for asked in ASKING.operations("query", root)]
+
+
+def opening(code: str) -> DocumentNode:
+    return parse(f'{{codePage(ref: {{key: {{system: DEMO, value: "{code}"}}}}) {{__typename}}}}')
+
+
+async def read_by_staff(services: Services) -> Somebody:
+    """A reader for whom everything is open, who has just read the page: nobody else may profit."""
+    id = "u" + secrets.token_urlsafe(16)
+    assignment = Assignment(plan_key="staff", plan_version=1, number=1)
+    viewer = Viewer(
+        id=id, kind=ViewerKind.STAFF, shard=shard_of(id), assignment=assignment, network=None
+    )
+    somebody = Somebody(services, viewer)
+    [*_, document] = ASKING.operations("query", "codePage")
+    await somebody.answer(document)
+    return somebody
+
+
+@pytest.mark.parametrize("state", HIDDEN)
+@pytest.mark.parametrize("kind", ViewerKind)
+async def test_no_field_yields_what_is_locked(
+    kind: ViewerKind, state: str, page: Page, services: Services, meet: Meet
 ) -> None:
-    guest = ask_as("GUEST")
-    await guest('{codePage(ref: {key: {system: ICD10CM, value: "I10"}}) {__typename}}')
+    await read_by_staff(services)
+    reader = await meet(kind, state)
 
-    answer = json.dumps(await guest(Asking().operation(root)), ensure_ascii=False)
+    leaks = {}
+    for root in ASKING.queries:
+        hidden = HIDDEN[state]
+        if root == "crosswalks" and kind in LISTS_CROSSWALKS:
+            hidden = hidden - {SectionKind.CROSSWALKS}
+        answers = await everything(reader, root)
+        leaks[root] = [
+            text for answer in answers for text in found_in(answer, canaries(page, hidden))
+        ]
 
-    # The official title is a free fact of the code; every other text is locked.
-    hidden = [text for text in canaries(page, ALL) if text != page.code.title]
-    assert len(hidden) > 20
-    assert [text for text in hidden if as_json(text) in answer] == []
+    assert leaks == {root: [] for root in ASKING.queries}
 
 
-async def test_guest_reads_only_the_two_open_sections_of_a_granted_page(
-    page: Page, ask_as: Any
+@pytest.mark.parametrize("kind", ViewerKind)
+async def test_a_granted_page_yields_what_is_open(kind: ViewerKind, page: Page, meet: Meet) -> None:
+    """Shows that the texts looked for are really what the fields yield."""
+    reader = await meet(kind, "granted")
+
+    [answer, *_] = await everything(reader, "codePage")
+
+    shown = list(canaries(page, THREE))
+    assert len(shown) > 5
+    assert found_in(answer, canaries(page, THREE)) == shown
+
+
+async def test_whoever_may_read_everything_is_shown_every_text_that_is_looked_for(
+    page: Page, services: Services
 ) -> None:
-    guest = ask_as("GUEST")
+    reader = await read_by_staff(services)
 
-    answer = json.dumps(await guest(Asking().operation("codePage")), ensure_ascii=False)
+    [answer, *_] = await everything(reader, "codePage")
 
-    hidden = list(canaries(page, ALL - OPEN_TO_GUESTS))
-    assert [text for text in hidden if as_json(text) in answer] == []
-    shown = [as_json(text) for text in canaries(page, OPEN_TO_GUESTS)]
-    assert len(shown) == 2
-    assert [text for text in shown if text not in answer] == []
+    shown = list(canaries(page, ALL))
+    assert len(shown) > 20
+    assert found_in(answer, canaries(page, ALL)) == shown
 
 
-async def test_registered_reader_of_a_granted_page_reads_everything(
-    page: Page, ask_as: Any
+@pytest.mark.parametrize("kind", ViewerKind)
+async def test_no_change_yields_what_is_locked(
+    kind: ViewerKind, page: Page, services: Services, meet: Meet
 ) -> None:
-    """Shows that the texts looked for above are really what the fields yield."""
-    reader = ask_as("REGISTERED")
+    """Each is made by somebody new, with what makes it succeed where the test knows that."""
+    await read_by_staff(services)
 
-    answer = json.dumps(await reader(Asking().operation("codePage")), ensure_ascii=False)
+    leaks, reached = {}, {}
+    for name in ASKING.mutations:
+        reader = await meet(kind, "spent")
+        asked = ASKING.operations("mutation", name, **reader.given(name))
+        answers = [await reader.answer(document) for document in asked]
+        leaks[name] = [text for answer in answers for text in found_in(answer, canaries(page, ALL))]
+        reached[name] = "Viewer_kind" in answers[0]
 
-    wanted = [as_json(text) for text in canaries(page, ALL)]
-    assert [text for text in wanted if text not in answer] == []
+    assert leaks == {name: [] for name in ASKING.mutations}
+    is_member = kind is not ViewerKind.GUEST
+    assert {name: reached[name] for name in ANSWER_A_VIEWER} == {
+        name: is_member or name == "verifyEmail" for name in ANSWER_A_VIEWER
+    }
+
+
+ANSWER_A_VIEWER = (
+    "verifyEmail",
+    "logIn",
+    "logOut",
+    "changePassword",
+    "resetPassword",
+    "deleteAccount",
+    "revokeOtherSessions",
+)
+"""Changes that tell who asks now: the test has to come so far, not only to their refusals."""
+
+
+async def test_ids_of_every_kind_are_asked(services: Services) -> None:
+    """An id of a new kind has to stand in IDS, so that `node` is asked for it."""
+    reader = await read_by_staff(services)
+    nodes = parse("query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }")
+    known = {decoded[0] for id in IDS if (decoded := ids.decode(id))}
+
+    answers = [json.loads(a) for root in ASKING.queries for a in await everything(reader, root)]
+    found = json.loads(await reader.answer(nodes, {"ids": IDS}))["data"]["nodes"]
+
+    met = {decoded[0] for id in _ids_in(answers) if (decoded := ids.decode(id))}
+    assert {"code", "section", "system", "release", "map"} <= met <= known
+    assert [node["__typename"] if node else None for node in found] == [
+        *("Code", "Code"),
+        *[None] * len(SectionKind),
+        *("CodeSystem", "CodeSystemRelease", "MapRelease"),
+        *(None, None, None),
+    ]
+
+
+def _ids_in(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _ids_in(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if name.endswith("_id") and isinstance(item, str):
+                yield item
+            yield from _ids_in(item)
+
+
+@pytest.fixture
+async def app(catalogue: Database, demo_url: str, redis_url: str) -> AsyncIterator[Any]:
+    """The whole application on the same stores."""
+    settings = Settings(database_url=demo_url, redis_url=redis_url, store_timeout_seconds=1.0)
+    urls = StoreUrls(demo_url, redis_url)
+    async with build(settings, urls, b"a secret of the tests, 32 characters and more") as built:
+        yield built
+
+
+async def test_no_error_tells_what_is_locked(app: Any, page: Page) -> None:
+    """Whole responses, headers among them, to whatever is wrong with a question about the page."""
+    transport = httpx2.ASGITransport(app, client=("198.51.100.7", 5_000))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://codes.example") as client:
+        await client.post("/graphql", json={"query": print_ast(opening(OTHER_CODE))})
+        spent = await client.post("/graphql", json={"query": print_ast(opening(LOCKED_CODE))})
+
+        leaks, statuses = [], set()
+        for body in _mistaken():
+            response = await client.post("/graphql", json=body)
+            statuses.add(response.status_code)
+            told = response.text + json.dumps(dict(response.headers))
+            leaks += found_in(told, canaries(page, ALL))
+
+    assert spent.json() == {"data": {"codePage": {"__typename": "ViewLimitReached"}}}
+    assert leaks == []
+    assert statuses == {200, 400}
+
+
+def _mistaken() -> Iterator[dict[str, Any]]:
+    for kind, names in (("query", ASKING.queries), ("mutation", ASKING.mutations)):
+        for name in names:
+            for text in (LOCKED_CODE, f"DEMO:{LOCKED_CODE}", *IDS[:3], "\0" + LOCKED_CODE):
+                yield from ({"query": query} for query in ASKING.malformed(kind, name, text))
+    asked = "query ($ref: CodeRef!) { codePage(ref: $ref) { __typename } }"
+    for ref in (
+        LOCKED_CODE,
+        [LOCKED_CODE],
+        {"value": {"value": LOCKED_CODE}},
+        {"value": LOCKED_CODE, "id": IDS[0]},
+        {"key": {"system": LOCKED_CODE, "value": LOCKED_CODE}},
+        {"key": {"system": "DEMO", "value": LOCKED_CODE, LOCKED_CODE: LOCKED_CODE}},
+    ):
+        yield {"query": asked, "variables": {"ref": ref}}
+    yield {"query": asked, "extensions": LOCKED_CODE}
+    yield {"query": f'{{ codePage(ref: {{value: "{LOCKED_CODE}"}}) {{ sections {{ text }} }} }}'}

@@ -255,3 +255,22 @@ def test_an_authority_that_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyP
         mailer_of(read_settings())
 
     assert str(refused.value) == "CODESTILE_SMTP_URL: its ca_certs: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("settings", "site"),
+    [
+        ({}, "http://127.0.0.1:8000"),
+        ({"host": "0.0.0.0", "port": 80}, "http://127.0.0.1:80"),
+        ({"host": "::"}, "http://127.0.0.1:8000"),
+        ({"host": "::1"}, "http://[::1]:8000"),
+        ({"host": "192.0.2.7"}, "http://192.0.2.7:8000"),
+        ({"host": "192.0.2.7", "public_url": "https://api.example"}, "https://api.example"),
+        (
+            {"public_url": "https://api.example", "site_url": "https://codes.example/"},
+            "https://codes.example",
+        ),
+    ],
+)
+def test_letters_link_to_where_readers_come(settings: dict[str, object], site: str) -> None:
+    assert read_settings(**settings).site == site

@@ -337,6 +337,17 @@ async def test_a_mailed_link_sets_a_password_once(site: Site) -> None:
     assert (await log_in(reader, email, OTHER))["__typename"] == "SessionStarted"
 
 
+async def test_a_reset_for_what_is_no_address_is_told_where_it_stands(site: Site) -> None:
+    reader = await site.browser()
+
+    refused = await reader.change(
+        'requestPasswordReset(email: "nobody") { ... on InvalidInput { fields { path rule } } }'
+    )
+
+    assert refused == {"fields": [{"path": ["email"], "rule": "EMAIL"}]}
+    assert await site.letters("nobody") == []
+
+
 async def test_a_reset_is_answered_alike_for_whom_nobody_knows(site: Site) -> None:
     reader, known, unknown = (
         await site.browser(),
