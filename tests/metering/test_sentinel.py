@@ -4,7 +4,7 @@ told."""
 import asyncio
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,9 @@ from tests.metering.ledgers import Plans, guest, member, view_of
 LOG = keys_of(7).log
 # Sentinels notice within a second: no test waits for what takes five in earnest.
 SWIFT = ("sentinel down-after-milliseconds ledger 600", "sentinel failover-timeout ledger 3000")
+
+# Where nobody is lost: a machine that stalls must not make them turn back to the old master.
+PATIENT = ("sentinel down-after-milliseconds ledger 30000", *SWIFT[1:])
 
 
 @dataclass
@@ -56,7 +59,7 @@ class Watched:
 
 
 @asynccontextmanager
-async def watched_in(folder: Path) -> AsyncIterator[Watched]:
+async def watched_in(folder: Path, options: Sequence[str]) -> AsyncIterator[Watched]:
     """All five, with their data in the folder."""
     ports = free_ports(5)
     master = Server(folder / "master", ports[0], "valkey.conf")
@@ -64,7 +67,7 @@ async def watched_in(folder: Path) -> AsyncIterator[Watched]:
     replica = Server(folder / "replica", ports[1], "valkey.conf", [follow])
     monitor = f"sentinel monitor ledger 127.0.0.1 {ports[0]} 2"
     sentinels = [
-        Server(folder / f"sentinel{port}", port, "sentinel.conf", SWIFT, first=monitor)
+        Server(folder / f"sentinel{port}", port, "sentinel.conf", options, first=monitor)
         for port in ports[2:]
     ]
     async with started([master, replica, *sentinels]):
@@ -74,9 +77,11 @@ async def watched_in(folder: Path) -> AsyncIterator[Watched]:
 
 
 @pytest.fixture
-async def watched() -> AsyncIterator[Watched]:
+async def watched(request: pytest.FixtureRequest) -> AsyncIterator[Watched]:
+    """Swift sentinels, unless a test's parameter is other options."""
+    options = getattr(request, "param", SWIFT)
     with tempfile.TemporaryDirectory(prefix="sentinel-") as folder:
-        async with watched_in(Path(folder)) as opened:
+        async with watched_in(Path(folder), options) as opened:
             yield opened
 
 
@@ -159,6 +164,7 @@ def instant_and_seq(stream_id: str) -> tuple[int, int]:
     return int(at_ms), int(seq)
 
 
+@pytest.mark.parametrize("watched", [PATIENT], indirect=True, ids=["patient"])
 async def test_a_master_that_hands_over_is_left_for_the_new_one_and_nothing_is_lost(
     watched: Watched, meter: LedgerMeter, store: Store
 ) -> None:
