@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from tests.graph.test_webhooks import SECRET, message
+from tests.stories.test_subscriptions import send
+
 PASSWORD = "a long enough passphrase"
 
 
@@ -20,7 +23,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 async def private_server(start_private_server: Any, data_folder: Path) -> AsyncIterator[Any]:
     """A server with private stores, as `./run serve` starts it."""
-    async with start_private_server(data_folder) as server:
+    async with start_private_server(data_folder, CODESTILE_WEBHOOK_SECRET=SECRET) as server:
         yield server
 
 
@@ -56,6 +59,8 @@ async def test_a_reader_comes_registers_and_leaves(
     again = await reader.open("I10")
     pages = [await reader.open(value) for value in ("J45", "E11", "N17", "M54", "L20", "K50")]
     recent = await _recent(reader, 8)
+    paid = await send(private_server, message(email, id="the-first-payment"))
+    read = [await reader.open(value) for value in ("K50", "C50", "F32")]
     deleted = await change(reader, f'deleteAccount(password: "{PASSWORD}") {{ __typename }}')
     after = await reader.ask("{ viewer { kind user { email } } }")
     proof = await run("ledger", "verify", "--data", str(data_folder))
@@ -77,6 +82,10 @@ async def test_a_reader_comes_registers_and_leaves(
         *[(value, "UNLOCKED") for value in ("L20", "M54", "N17", "E11", "J45")],
         ("I10", "REPEATED"),
     ]
+    assert paid == (200, {"outcome": "applied"})
+    assert [(page["__typename"], page["banner"], page["view"]["wasCharged"]) for page in read] == [
+        ("CodePage", None, False)
+    ] * 3
     assert deleted == {"__typename": "AccountDeleted"}
     assert after["viewer"] == {"kind": "GUEST", "user": None}
     assert (proof[0], proof[2]) == (0, ""), proof
