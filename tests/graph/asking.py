@@ -21,7 +21,6 @@ from graphql import (
     GraphQLNamedType,
     GraphQLNonNull,
     GraphQLObjectType,
-    GraphQLOutputType,
     GraphQLSchema,
     GraphQLUnionType,
     get_named_type,
@@ -43,7 +42,7 @@ class Asking:
     """By scalar type: what may stand for a value of it, as GraphQL literals."""
     named: Mapping[str, str] = field(default_factory=dict)
     """By name of an argument or input field: what is given for it instead."""
-    _fragments: dict[tuple[str, int], DefinitionNode] = field(default_factory=dict)
+    _fragments: dict[tuple[str, int], tuple[DefinitionNode, ...]] = field(default_factory=dict)
 
     @property
     def queries(self) -> list[str]:
@@ -66,22 +65,25 @@ class Asking:
         )
         # Another name of the same thing need not be asked as deep again.
         for way, times in zip(dict.fromkeys(ways), chain([2], repeat(1)), strict=False):
-            arguments = f"({way})" if way else ""
-            [operation] = parse(f"{kind} {{ {name}{arguments} {{ ...All }} }}").definitions
-            yield DocumentNode(definitions=(operation, self._all(field.type, times)))
+            asked = f"{name}({way})" if way else name
+            everything = self._all(get_named_type(field.type), times)
+            spread = " { ...All }" if everything else ""
+            operation = parse(f"{kind} {{ {asked}{spread} }}").definitions
+            yield DocumentNode(definitions=(*operation, *everything))
 
-    def _all(self, type: GraphQLOutputType, times: int) -> DefinitionNode:
-        """The fragment `All`: every field, no type standing more often than that on a path."""
-        named = get_named_type(type)
+    def _all(self, named: GraphQLNamedType, times: int) -> tuple[DefinitionNode, ...]:
+        """The fragment `All`: every field, no type standing more often than that on a path. None
+        for a type without fields."""
+        if is_leaf_type(named):
+            return ()
         if (named.name, times) not in self._fragments:
             selection = self._selection(named, (), times)
-            [fragment] = parse(f"fragment All on {named.name} {selection}").definitions
-            self._fragments[named.name, times] = fragment
+            fragment = parse(f"fragment All on {named.name} {selection}")
+            self._fragments[named.name, times] = fragment.definitions
         return self._fragments[named.name, times]
 
     def malformed(self, kind: str, name: str, text: str) -> Iterator[str]:
-        """Operations that give one argument of a root field a text, whatever its type, and the
-        others nothing or the same."""
+        """Operations that give an argument of a root field a text, whatever its type is."""
         found = self._root(kind).fields[name]
         inner = "" if is_leaf_type(get_named_type(found.type)) else " { __typename }"
         literal = json.dumps(text)
