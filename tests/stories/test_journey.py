@@ -91,6 +91,34 @@ async def test_a_reader_comes_registers_and_leaves(
     assert (proof[0], proof[2]) == (0, ""), proof
 
 
+async def test_a_reader_with_two_devices_has_one_allowance(
+    private_server: Any, new_browser: Any, run: Any, data_folder: Path
+) -> None:
+    laptop, phone = new_browser(private_server), new_browser(private_server)
+    email = "two-devices@codes.example"
+    await laptop.open("I10")
+    await phone.open("J45")
+    await change(
+        laptop, f'register(input: {{email: "{email}", password: "{PASSWORD}"}}) {{ __typename }}'
+    )
+    token, _ = await mailed(run, data_folder, email)
+    proof = f'{{token: "{token}"}}'
+    await change(laptop, f"verifyEmail(input: {{proof: {proof}}}) {{ __typename }}")
+    started = await change(
+        phone, f'logIn(input: {{email: "{email}", password: "{PASSWORD}"}}) {{ __typename }}'
+    )
+
+    free = [await reader.open(value) for value in ("I10", "J45") for reader in (laptop, phone)]
+    turns = zip((laptop, phone) * 3, ("E11", "N17", "M54", "L20", "K50", "C50"), strict=True)
+    pages = [await reader.open(value) for reader, value in turns]
+
+    assert started == {"__typename": "SessionStarted"}
+    assert [page["view"]["wasCharged"] for page in free] == [False] * 4
+    assert [page["__typename"] for page in pages] == ["CodePage"] * 5 + ["ViewLimitReached"]
+    proved = await run("ledger", "verify", "--data", str(data_folder))
+    assert (proved[0], proved[2]) == (0, ""), proved
+
+
 async def _recent(reader: Any, seconds: int) -> list[tuple[str, str]]:
     """What the reader opened, once the archive has all seven views."""
     query = "{ viewer { recentViews { edges { node { outcome code { value } } } } } }"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import GraphQLObjectType
+from graphql import GraphQLObjectType, GraphQLUnionType
 
 from graph.api import api
 from tests.graph.accounts import account_on, logged_in
@@ -88,6 +88,20 @@ def table() -> dict[str, dict[str, str]]:
 
 TABLE = table()
 ROLES = next(iter(TABLE.values())).keys()
+
+
+def test_every_change_answers_with_a_union() -> None:
+    """Whatever is refused is then data, and no client is surprised by an error."""
+    mutation = api()._schema.mutation_type
+    assert mutation is not None
+
+    others = [
+        name
+        for name, field in mutation.fields.items()
+        if not isinstance(getattr(field.type, "of_type", None), GraphQLUnionType)
+    ]
+
+    assert others == []
 
 
 def test_every_field_of_the_schema_is_named() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from graph.people import passwords
 from tests.graph.people.conftest import (
     PASSWORD,
     Browser,
@@ -12,6 +13,7 @@ from tests.graph.people.conftest import (
     log_in,
     new_email,
     new_host,
+    register,
 )
 
 OTHER = "another long passphrase"
@@ -84,8 +86,6 @@ async def test_a_password_is_checked_whether_there_is_an_account_or_not(
     site: Site, known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The work is the same, so is the time."""
-    from graph.people import passwords
-
     checked: list[str] = []
     real = passwords._HASHER.verify
 
@@ -107,6 +107,24 @@ async def test_passwords_are_kept_as_owasp_asks(site: Site) -> None:
     [row] = await site.database.fetch("SELECT password_hash FROM account WHERE address = $1", email)
 
     assert row["password_hash"].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+
+
+async def test_when_too_many_passwords_wait_the_next_is_told_to_come_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email = await site.member(await site.browser())
+    monkeypatch.setattr(passwords, "WAITING_MAX", 0)
+
+    refused = await log_in(await site.browser(), email)
+    unasked = await register(await site.browser(), new_email())
+
+    assert refused == {"__typename": "RateLimited", "retryAfterSeconds": 2}
+    assert unasked == {"__typename": "RateLimited", "retryAfterSeconds": 2}
+    [row] = await site.database.fetch(
+        "SELECT count(*) FROM session s JOIN account a ON a.id = s.account_id WHERE a.address = $1",
+        email,
+    )
+    assert row["count"] == 1
 
 
 async def test_a_password_may_be_guessed_five_times_by_one_network(site: Site) -> None:
