@@ -93,6 +93,22 @@ async def demo_url(stores: StoreUrls, template_url: str) -> AsyncIterator[str]:
         yield url
 
 
+_OF_PEOPLE = (
+    *("account", "registration", "deleted_address", "erasure", "network_accounts", "letter"),
+    *("named_request", "webhook_message"),
+)
+
+
+@pytest.fixture(autouse=True)
+async def nobody_stays(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Takes people, and what they left, out of the catalogue that all tests share: what waits to
+    be told of one would be told to the ledger of another test."""
+    yield
+    if "catalogue_url" in request.fixturenames:
+        url = request.getfixturevalue("catalogue_url")
+        await _execute(url, f"TRUNCATE {', '.join(_OF_PEOPLE)} CASCADE")
+
+
 @pytest.fixture(scope="session")
 def ledger_url(stores: StoreUrls) -> str:
     """The URL of the Valkey database of `redis_url`, for servers that outlive a test."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
+from db.plans import PlanBook
 from db.pool import Database
 from graph import importing
 from graph.desk import Desk, Told
@@ -41,7 +42,7 @@ def front(database: Database, client: Redis) -> Desk:
     plans.add(plan("guest", 1))
     ledger = LedgerMeter(store, plans.plan_of)
     meter = GuardedMeter(ledger, database, plans.plan_of, UsageArchive(database), on_loss="refuse")
-    return Desk(store, database, meter, plans.plan_of)
+    return Desk(store, database, meter, PlanBook(database))
 
 
 def lines(*numbers: int) -> bytes:
