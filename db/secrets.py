@@ -32,11 +32,6 @@ async def secret_of_account(database: Database, account_id: str) -> Secret | Non
     return None if row is None else Secret(account_id, row["password_hash"])
 
 
-async def set_password(database: Database, account_id: str, password_hash: str) -> None:
-    """Set a password that is the same as before, in another hash."""
-    await database.fetch(statements("accounts")["set_password"], account_id, password_hash)
-
-
 async def change_password(
     database: Database, account_id: str, password_hash: str, session: NewSession
 ) -> None:

@@ -243,12 +243,6 @@ def _admission(text: str) -> Admission | None:
     return Admission(network=network, admitted=int(admitted), budget=int(budget))
 
 
-def _admission_text(admission: Admission | None) -> str:
-    if admission is None:
-        return ""
-    return f"{admission.network}/{admission.admitted}/{admission.budget}"
-
-
 @lru_cache(4096)
 def read_plan(text: str) -> dict[str, Any]:
     """`guest.1` as the attributes of an event that say which plan it is; raises ValueError."""
