@@ -16,18 +16,16 @@ staff_app = typer.Typer(no_args_is_help=True, help="Say who works for the site."
 Email = Annotated[str, typer.Argument(help="Their e-mail address.")]
 Answer = TypeVar("Answer")
 
-UNPUBLISHED = "http://127.0.0.1:8000"
-"""Where a site without a public address answers."""
-
 
 @staff_app.command()
 def create(email: Email, data: Data = None) -> None:
     """Make an account one of the staff, a new one if there is none, and print a link by which its
     password is set."""
     from graph.staff import hire
+    from graph.stores import site_there
 
     settings = settings_of(data=data)
-    hired = _at_desk(settings, lambda desk: hire(desk, email, settings.public_url or UNPUBLISHED))
+    hired = _at_desk(settings, lambda desk: hire(desk, email, site_there(settings)))
     print(f"{hired.account_id} {'is' if hired.was_staff else 'became'} a member of the staff")
     print(f"until {hired.expires_at:%Y-%m-%d %H:%M} UTC the password is set at")
     print(hired.link)
