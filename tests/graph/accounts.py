@@ -11,6 +11,7 @@ from graph.api import api
 from graph.context import Context, Services
 from graph.identity import Visit
 from graph.limits import LIMITS
+from graph.people.addresses import read_address
 from graph.people.tokens import new_token, token_digest
 from metering.shards import shard_of
 from schema.accounts import Account
@@ -19,10 +20,12 @@ from schema.accounts import Account
 async def account_on(database: Database, plan_key: str, email: str | None = None) -> Account:
     """A new account on the newest version of a plan, by its assignment number 0."""
     id, email = f"u{secrets.token_urlsafe(16)}", email or f"{secrets.token_hex(6)}@codes.example"
+    address = read_address(email)
+    assert address is not None
     async with database.connection() as connection, connection.transaction():
         await connection.execute(
             "INSERT INTO account (id, email, address) VALUES ($1, $2, $3)",
-            *(id, email, email.lower()),
+            *(id, email, address.key),
         )
         await connection.execute(
             "INSERT INTO assignment (account_id, number, plan_key, plan_version, actor, reason, "
