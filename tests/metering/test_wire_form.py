@@ -212,7 +212,7 @@ async def test_a_store_without_expiring_fields_can_be_inspected(
     older = script("inspect").text.replace("HPEXPIRETIME", "NOT_KNOWN_YET")
 
     _, log_expires, _, hash_ = await client.eval(
-        older, 3, KEYS.log, KEYS.head, KEYS.viewer(viewer.id)
+        older, 3, KEYS.log, KEYS.head, KEYS.viewer(viewer.id), 1000
     )
 
     assert log_expires == -1
