@@ -137,9 +137,15 @@ class Calls:
 
     def _look(self) -> Call:
         viewer = KEYS.viewer(self._viewer().id)
-        if self.rng.random() < 0.5:
-            return Call(script("peek"), (KEYS.head, viewer), STATE_FIELDS)
-        return Call(script("inspect"), (KEYS.log, KEYS.head, viewer), ())
+        # Not of a receipt: the real store says how long one stays by the real clock.
+        return self.rng.choice(
+            (
+                Call(script("peek"), (KEYS.head, viewer), STATE_FIELDS),
+                Call(script("inspect"), (KEYS.log, KEYS.head, viewer), (1000,)),
+                Call(script("receipts"), (viewer, KEYS.fresh_log), ()),
+                Call(script("strangers"), (KEYS.log, viewer), ("stream", "string")),
+            )
+        )
 
     def _import(self) -> Call:
         rng, viewer = self.rng, self._viewer()
