@@ -30,7 +30,7 @@ from graph.people.office import BackOffice
 from graph.people.parts import People
 from graph.people.passwords import Passwords
 from graph.people.plans import PlanChanges
-from graph.people.tokens import SessionCookie
+from graph.people.tokens import session_cookie
 from graph.people.tries import Tries
 from graph.people.visitors import Visitors
 from graph.secret import key_seed, people_secret
@@ -98,8 +98,8 @@ async def build(
                 tries=Tries(Rates(meter.store)),
                 carry_over=carry_over,
                 erase=erasures.erase,
-                cookie=SessionCookie(settings.is_https),
-                no_guest=guests.cleared(),
+                cookie=session_cookie(is_https=settings.is_https),
+                no_guest=guests.cookie.cleared(),
                 secret=people_secret(guest_secret),
                 site=settings.site,
                 accounts_a_day=settings.accounts_a_day,

@@ -19,6 +19,7 @@ from typing import Protocol
 import structlog
 from starlette.requests import Request
 
+from graph.cookies import Cookie
 from schema.accounts import Account, ApiKey, Session
 from schema.people import Assignment, Network, Viewer, ViewerKind
 from schema.usage import ClientClass
@@ -30,7 +31,6 @@ Networks = Sequence[IPv4Network | IPv6Network]
 
 VIEWER_HEADER = "Codestile-Viewer"
 """Carries a guest token for apps without cookies, both ways."""
-COOKIE = "codestile_guest"
 _COOKIE_SECONDS = 400 * 24 * 3600
 """The longest life browsers give a cookie, 400 days (RFC 6265bis)."""
 
@@ -240,12 +240,12 @@ class Guests:
         )
 
     @property
-    def cookie_name(self) -> str:
-        """`__Host-` keeps a sibling domain from planting a cookie; it needs https."""
-        return f"__Host-{COOKIE}" if self.is_https else COOKIE
+    def cookie(self) -> Cookie:
+        """The cookie that holds a browser's token."""
+        return Cookie("codestile_guest", self.is_https)
 
     def _token(self, request: Request) -> str | None:
-        return request.headers.get(VIEWER_HEADER) or request.cookies.get(self.cookie_name)
+        return request.headers.get(VIEWER_HEADER) or request.cookies.get(self.cookie.name)
 
     def _viewer(self, guest_id: str, shard: int, network: Network | None) -> Viewer:
         return Viewer(
@@ -274,7 +274,7 @@ class Guests:
         guest_id = f"g{_base64(self._new_id(str(address), key))}"
         shard = self.shard_of(network.digest if network else guest_id)
         token = self.tokens.sign(guest_id, shard, network)
-        headers = ((VIEWER_HEADER, token), ("Set-Cookie", self._cookie(token)))
+        headers = ((VIEWER_HEADER, token), self.cookie.holding(token, _COOKIE_SECONDS))
         return Minted(self._viewer(guest_id, shard, network), token, headers)
 
     def _new_id(self, address: str, key: str | None) -> bytes:
@@ -298,21 +298,6 @@ class Guests:
             _warn_of_untrusted_proxy()
             return False
         return True
-
-    def cleared(self) -> tuple[str, str]:
-        """The response header that takes a guest's cookie away."""
-        secure = "; Secure" if self.is_https else ""
-        return (
-            "Set-Cookie",
-            f"{self.cookie_name}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax{secure}",
-        )
-
-    def _cookie(self, token: str) -> str:
-        secure = "; Secure" if self.is_https else ""
-        return (
-            f"{self.cookie_name}={token}; Max-Age={_COOKIE_SECONDS}; Path=/"
-            f"; HttpOnly; SameSite=Lax{secure}"
-        )
 
 
 def _client_class(request: Request) -> ClientClass:

@@ -13,7 +13,7 @@ from db.pool import Database
 from graph import app
 from graph.context import Services
 from graph.networks import NetworkNames
-from graph.people.tokens import SessionCookie, new_token, token_digest
+from graph.people.tokens import new_token, session_cookie, token_digest
 from graph.people.visitors import Visitors
 from graph.settings import Settings
 from metering.policy import AdmissionRule
@@ -22,7 +22,7 @@ from tests.graph.conftest import services_on
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECRET = b"a secret of the tests, 32 characters and more"
 SEED = b"a seed of the tests, thirty-two b"
-COOKIE = SessionCookie(is_https=False)
+COOKIE = session_cookie(is_https=False)
 
 CREATE = """
 mutation Create($name: String! = "reader", $scopes: [ApiScope!]! = [PAGES_READ],
