@@ -5,7 +5,6 @@ a foreign `<img>` nor a link prefetched by a search page uses up a network's adm
 """
 
 import asyncio
-import base64
 import hashlib
 import hmac
 import re
@@ -20,6 +19,7 @@ from starlette.requests import Request
 
 from graph.addresses import Address, Networks, client_address, is_in, parse_address
 from graph.cookies import Cookie
+from metering.digests import url_text
 from schema.accounts import Account, ApiKey, Session
 from schema.people import Assignment, Network, Viewer, ViewerKind
 from schema.usage import ClientClass
@@ -200,7 +200,7 @@ class GuestTokens:
         return hmac.digest(self._secret, text.encode(), hashlib.sha256)
 
     def _signature(self, text: str) -> str:
-        return _base64(self.digest(text))
+        return url_text(self.digest(text))
 
 
 @dataclass(frozen=True)
@@ -268,7 +268,7 @@ class Guests:
         address = self._address(request)
         network = None if self._is_exempt(request, address) else await self.network_of(str(address))
         key = request.headers.get("idempotency-key") if is_first else None
-        guest_id = f"g{_base64(self._new_id(str(address), key))}"
+        guest_id = f"g{url_text(self._new_id(str(address), key))}"
         shard = self.shard_of(network.digest if network else guest_id)
         token = self.tokens.sign(guest_id, shard, network)
         headers = ((VIEWER_HEADER, token), self.cookie.holding(token, _COOKIE_SECONDS))
@@ -308,7 +308,3 @@ def _client_class(request: Request) -> ClientClass:
 def _warn_of_untrusted_proxy() -> None:
     """Once: it would be said at every guest."""
     _log.warning("untrusted_proxy", remedy="set CODESTILE_TRUSTED_PROXIES")
-
-
-def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
