@@ -16,9 +16,10 @@ from db.plans import PlanBook
 from db.pool import Database, open_database
 from graph import ids
 from graph.api import api
+from graph.beside import beside
 from graph.context import Context, Services
 from graph.deprecated_use import DeprecatedUse
-from graph.housekeeping import Chores, beside
+from graph.housekeeping import Chores
 from graph.http import Call, GraphQLView, NoteDeprecated
 from graph.identity import Guests, GuestTokens, Identify
 from graph.mail.choice import mailer_of, sender_address
