@@ -33,6 +33,8 @@ class Asked:
         request_id = self.request or secrets.token_urlsafe(16)
         if not _REQUEST.fullmatch(request_id):
             raise OptionRefused("--request takes the 22 characters that a command named")
+        if not self.reason.isprintable():
+            raise OptionRefused("--reason takes one line")
         return {"request_id": request_id, "actor": self.actor, "reason": self.reason}
 
 

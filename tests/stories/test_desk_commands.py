@@ -184,6 +184,10 @@ async def test_what_cannot_be_done_says_why_and_records_nothing(
             ("block", ACCOUNT, "--request", "again", *BY),
             "--request takes the 22 characters that a command named",
         ),
+        (
+            ("block", ACCOUNT, "--actor", "staff-1", "--reason", "One line.\nAnother."),
+            "--reason takes one line",
+        ),
         (("block", ACCOUNT, "--shard", "64", *BY), "there is no shard 64; they are 0 to 63"),
         (
             ("block", ACCOUNT, "--shard", str((shard_of(ACCOUNT) + 1) % 64), *BY),
