@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -67,8 +68,11 @@ def grant(
     """Grant views on top of the plan, for ever or until a date."""
     from graph.asked import Asked, instant_of
     from schema.acts import GrantViews
+    from schema.errors import OptionRefused
 
     asked, end = Asked(actor, reason, request), instant_of(until) if until else None
+    if end is not None and end <= datetime.now(UTC):
+        raise OptionRefused(f"--until {until} lies behind")
     _tell(
         data,
         lambda desk: desk.act(GrantViews, viewer, shard, asked, units=units, expires_at=end),
