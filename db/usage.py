@@ -95,13 +95,12 @@ class HeldShard:
 
     async def salts(self, viewers: Collection[str]) -> dict[str, bytes]:
         """The salt of each viewer, made where there is none."""
-        named = statements("usage")
-        rows = await self._connection.fetch(named["salts"], list(viewers))
+        rows = await self._connection.fetch(_SQL["salts"], list(viewers))
         salts: dict[str, bytes] = {row["viewer"]: row["salt"] for row in rows}
         new = sorted(viewer for viewer in viewers if viewer not in salts)
         if new:
             made = [secrets.token_bytes(32) for _ in new]
-            rows = await self._connection.fetch(named["keep_salts"], new, made)
+            rows = await self._connection.fetch(_SQL["keep_salts"], new, made)
             salts.update((row["viewer"], row["salt"]) for row in rows)
         return salts
 
@@ -265,44 +264,10 @@ def _places(entries: Sequence[Forgotten]) -> tuple[list[int], list[str]]:
     return [entry.shard for entry in entries], [entry.stream_id for entry in entries]
 
 
-async def recomputed(database: Database, rollup: str, day: date) -> list[dict[str, Any]]:
-    """What a rollup must hold of a day, counted from the events: the rows of one statement.
-
-    `rollup` is a statement of usage.sql: hours_of_day, code_day_of_day, code_month_of_day,
-    day_of_day, viewers_of_day, key_day_of_day, first_touches_of_day or funnel_of_day.
-    """
-    return [dict(row) for row in await database.fetch(_SQL[rollup], day)]
-
-
 def first_of_month(at: datetime, months: int = 0) -> date:
     """The first day of the month of an instant in UTC, or of so many months later."""
     number = at.year * 12 + at.month - 1 + months
     return date(number // 12, number % 12 + 1, 1)
-
-
-class Difference(NamedTuple):
-    """One row of a rollup that is not what the events say; empty texts where a side has none."""
-
-    place: str
-    stored: str
-    counted: str
-
-
-ROLLUPS = {
-    "usage_hour": "hours_that_differ",
-    "usage_code_day": "code_days_that_differ",
-    "usage_code_month": "code_months_that_differ",
-    "usage_day": "days_that_differ",
-    "usage_key_day": "key_days_that_differ",
-    "usage_first_touch": "first_touches_that_differ",
-}
-"""The statement that compares each rollup with the events."""
-
-
-async def rollup_differences(database: Database, rollup: str, since: datetime) -> list[Difference]:
-    """Where a rollup of ROLLUPS differs from the events since an instant, 100 rows at most."""
-    rows = await database.fetch(_SQL[ROLLUPS[rollup]], since)
-    return [Difference(*row.values()) for row in rows]
 
 
 async def salts_of(database: Database, viewers: Collection[str]) -> dict[str, bytes]:

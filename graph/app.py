@@ -16,9 +16,10 @@ from db.plans import PlanBook
 from db.pool import Database, open_database
 from graph import ids
 from graph.api import api
+from graph.beside import beside
 from graph.context import Context, Services
 from graph.deprecated_use import DeprecatedUse
-from graph.housekeeping import Chores, beside
+from graph.housekeeping import Chores
 from graph.http import Call, GraphQLView, NoteDeprecated
 from graph.identity import Guests, GuestTokens, Identify
 from graph.mail.choice import mailer_of, sender_address
@@ -30,7 +31,7 @@ from graph.people.office import BackOffice
 from graph.people.parts import People
 from graph.people.passwords import Passwords
 from graph.people.plans import PlanChanges
-from graph.people.tokens import SessionCookie
+from graph.people.tokens import session_cookie
 from graph.people.tries import Tries
 from graph.people.visitors import Visitors
 from graph.secret import key_seed, people_secret
@@ -46,6 +47,7 @@ from metering.policy import AdmissionRule
 from metering.rates import Rates
 from metering.safety import StoreWatch
 from metering.shards import shard_of
+from metering.store import Store
 from schema.errors import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -93,18 +95,8 @@ async def build(
                 database, guarded, lambda: plans.newest["guest"].page_view_limit, now
             )
             erasures = Erasures(database, guarded, meter.store)
-            people = People(
-                passwords=Passwords(),
-                tries=Tries(Rates(meter.store)),
-                carry_over=carry_over,
-                erase=erasures.erase,
-                cookie=SessionCookie(settings.is_https),
-                no_guest=guests.cleared(),
-                secret=people_secret(guest_secret),
-                site=settings.site,
-                accounts_a_day=settings.accounts_a_day,
-            )
             changes = PlanChanges(database, guarded, plans, now)
+            people = _people(settings, guest_secret, meter.store, carry_over, erasures, guests)
             services = Services(
                 database=database,
                 meter=guarded,
@@ -125,17 +117,7 @@ async def build(
             ):
                 visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
                 view = _view(settings, services, identify or visitors, deprecated.note)
-                problems = _problems_of(guarded, settings)
-                yield site(
-                    view,
-                    database,
-                    problems,
-                    has_graphiql=settings.graphiql,
-                    doubts=lambda: guarded.doubts,
-                    has_letter_pages=settings.site_url is None,
-                    metrics=_metrics(settings, guarded, database),
-                    subscriptions=_subscriptions(settings, changes),
-                )
+                yield _site(settings, view, database, guarded, changes)
 
 
 @asynccontextmanager
@@ -245,6 +227,46 @@ def _guests(settings: Settings, secret: bytes, plans: PlanBook, networks: Networ
         is_https=settings.is_https,
         trusted_proxies=settings.trusted_proxies,
         exempt_networks=settings.outside_budget,
+    )
+
+
+def _people(
+    settings: Settings,
+    secret: bytes,
+    store: Store,
+    carry_over: CarryOver,
+    erasures: Erasures,
+    guests: Guests,
+) -> People:
+    return People(
+        passwords=Passwords(),
+        tries=Tries(Rates(store)),
+        carry_over=carry_over,
+        erase=erasures.erase,
+        cookie=session_cookie(is_https=settings.is_https),
+        no_guest=guests.cookie.cleared(),
+        secret=people_secret(secret),
+        site=settings.site,
+        accounts_a_day=settings.accounts_a_day,
+    )
+
+
+def _site(
+    settings: Settings,
+    view: GraphQLView,
+    database: Database,
+    meter: GuardedMeter,
+    changes: PlanChanges,
+) -> Starlette:
+    return site(
+        view,
+        database,
+        _problems_of(meter, settings),
+        has_graphiql=settings.graphiql,
+        doubts=lambda: meter.doubts,
+        has_letter_pages=settings.site_url is None,
+        metrics=_metrics(settings, meter, database),
+        subscriptions=_subscriptions(settings, changes),
     )
 
 

@@ -8,10 +8,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from metering.log import read_code
 from metering.shards import TAGS
 from schema.acts import AnyAct
-from schema.codes import CodeKey
+from schema.codes import CodeKey, CodeSystemKey, normalize
 from schema.errors import OptionRefused
 
 Format = Literal["cloudevents", "csv"]
@@ -34,6 +33,8 @@ class Asked:
         request_id = self.request or secrets.token_urlsafe(16)
         if not _REQUEST.fullmatch(request_id):
             raise OptionRefused("--request takes the 22 characters that a command named")
+        if not self.reason.isprintable():
+            raise OptionRefused("--reason takes one line")
         return {"request_id": request_id, "actor": self.actor, "reason": self.reason}
 
 
@@ -59,11 +60,12 @@ def demand_shard(shard: int) -> None:
 
 
 def code_of(text: str) -> CodeKey:
-    """`ICD10CM:I10` as a code."""
-    try:
-        return read_code(text)
-    except ValueError:
-        raise OptionRefused(f"{text!r} is no code; write ICD10CM:I10") from None
+    """`ICD10CM:E1165` as a code, its value also as it is printed: `ICD10CM:E11.65`."""
+    system, _, printed = text.partition(":")
+    value = normalize(printed)
+    if value is None or system not in list(CodeSystemKey):
+        raise OptionRefused(f"{text!r} is no code; write ICD10CM:I10")
+    return CodeKey(CodeSystemKey(system), value)
 
 
 def instant_of(text: str) -> datetime:

@@ -1,12 +1,13 @@
 """What every command begins with: its settings, its log, and a loop to run on."""
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from graph.desk import Desk
     from graph.settings import Settings
 
 Data = Annotated[
@@ -31,3 +32,14 @@ def run(work: Coroutine[Any, Any, Answer]) -> Answer:
     import uvloop
 
     return uvloop.run(work)
+
+
+def at_desk(settings: "Settings", work: "Callable[[Desk], Awaitable[Answer]]") -> Answer:
+    """What work at the desk comes to, on the stores of the settings."""
+    from graph.desk import open_desk
+
+    async def there() -> Answer:
+        async with open_desk(settings) as desk:
+            return await work(desk)
+
+    return run(there())

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import date, datetime
 
 import structlog
 
 from db.keys import add_deprecated_uses
 from db.pool import Database
+from graph.beside import beside
 from schema.errors import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
@@ -58,15 +59,10 @@ class DeprecatedUse:
     @asynccontextmanager
     async def flushing(self) -> AsyncIterator[None]:
         """Flush every few seconds until this ends, and once more then."""
-        task = asyncio.create_task(self._flush_on())
         try:
-            yield
+            async with beside(self._flush_on()):
+                yield
         finally:
-            while not task.done():
-                task.cancel()
-                await asyncio.wait([task], timeout=0.1)
-            with suppress(asyncio.CancelledError):
-                await task
             await self.flush()
 
     async def _flush_on(self) -> None:

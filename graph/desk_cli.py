@@ -3,13 +3,14 @@
 import os
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from graph.command import Data, run, settings_of
+from graph.command import Data, at_desk, settings_of
 
 if TYPE_CHECKING:
     from graph.desk import Desk, Told
@@ -23,7 +24,6 @@ Shard = Annotated[int | None, typer.Option(help="Where a guest is; by default it
 Request = Annotated[
     str | None, typer.Option(help="Repeat the request that a command named, within an hour.")
 ]
-Answer = TypeVar("Answer")
 
 
 class Form(StrEnum):
@@ -68,8 +68,11 @@ def grant(
     """Grant views on top of the plan, for ever or until a date."""
     from graph.asked import Asked, instant_of
     from schema.acts import GrantViews
+    from schema.errors import OptionRefused
 
     asked, end = Asked(actor, reason, request), instant_of(until) if until else None
+    if end is not None and end <= datetime.now(UTC):
+        raise OptionRefused(f"--until {until} lies behind")
     _tell(
         data,
         lambda desk: desk.act(GrantViews, viewer, shard, asked, units=units, expires_at=end),
@@ -174,7 +177,7 @@ def tell_viewer(viewer: Viewer, shard: Shard = None, data: Data = None) -> None:
     """Print everything that is kept about one viewer, as JSON."""
     import orjson
 
-    known = _at_desk(data, lambda desk: desk.known_of(viewer, shard))
+    known = at_desk(settings_of(data=data), lambda desk: desk.known_of(viewer, shard))
     if known is None:
         print(f"nothing is known of {viewer}")
         raise typer.Exit(1)
@@ -203,7 +206,7 @@ def export(
             print(f"codestile: {told}", file=sys.stderr)
 
     try:
-        _at_desk(data, print_all)
+        at_desk(settings_of(data=data), print_all)
     except BrokenPipeError:
         # Whoever reads has enough; what is still buffered must not be tried again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -234,16 +237,6 @@ def import_(
 
 def _tell(data: Data, work: "Callable[[Desk], Awaitable[Told]]") -> NoReturn:
     """Print how the work ended, and end the command."""
-    told = _at_desk(data, work)
+    told = at_desk(settings_of(data=data), work)
     print(told.sentence)
     raise typer.Exit(0 if told.is_done else 1)
-
-
-def _at_desk(data: Data, work: "Callable[[Desk], Awaitable[Answer]]") -> Answer:
-    from graph.desk import open_desk
-
-    async def there() -> Answer:
-        async with open_desk(settings_of(data=data)) as desk:
-            return await work(desk)
-
-    return run(there())

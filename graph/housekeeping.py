@@ -1,8 +1,7 @@
 """What a server does beside answering, again and again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -74,18 +73,3 @@ async def _done(chore: Awaitable[object]) -> None:
         pass  # whoever asks for a page is told
     except Exception:
         _log.exception("chore_failed")
-
-
-@asynccontextmanager
-async def beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Work that goes on until this ends."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        # Where it meets a statement under way, the driver may turn it into an absence.
-        while not task.done():
-            task.cancel()
-            await asyncio.wait([task], timeout=0.1)
-        with suppress(asyncio.CancelledError):
-            await task

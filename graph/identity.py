@@ -5,32 +5,29 @@ a foreign `<img>` nor a link prefetched by a search page uses up a network's adm
 """
 
 import asyncio
-import base64
 import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Protocol
 
 import structlog
 from starlette.requests import Request
 
+from graph.addresses import Address, Networks, client_address, is_in, parse_address
+from graph.cookies import Cookie
+from metering.digests import url_text
 from schema.accounts import Account, ApiKey, Session
 from schema.people import Assignment, Network, Viewer, ViewerKind
 from schema.usage import ClientClass
 
 _log = structlog.get_logger(__name__)
 
-Address = IPv4Address | IPv6Address
-Networks = Sequence[IPv4Network | IPv6Network]
-
 VIEWER_HEADER = "Codestile-Viewer"
 """Carries a guest token for apps without cookies, both ways."""
-COOKIE = "codestile_guest"
 _COOKIE_SECONDS = 400 * 24 * 3600
 """The longest life browsers give a cookie, 400 days (RFC 6265bis)."""
 
@@ -203,7 +200,7 @@ class GuestTokens:
         return hmac.digest(self._secret, text.encode(), hashlib.sha256)
 
     def _signature(self, text: str) -> str:
-        return _base64(self.digest(text))
+        return url_text(self.digest(text))
 
 
 @dataclass(frozen=True)
@@ -240,12 +237,12 @@ class Guests:
         )
 
     @property
-    def cookie_name(self) -> str:
-        """`__Host-` keeps a sibling domain from planting a cookie; it needs https."""
-        return f"__Host-{COOKIE}" if self.is_https else COOKIE
+    def cookie(self) -> Cookie:
+        """The cookie that holds a browser's token."""
+        return Cookie("codestile_guest", self.is_https)
 
     def _token(self, request: Request) -> str | None:
-        return request.headers.get(VIEWER_HEADER) or request.cookies.get(self.cookie_name)
+        return request.headers.get(VIEWER_HEADER) or request.cookies.get(self.cookie.name)
 
     def _viewer(self, guest_id: str, shard: int, network: Network | None) -> Viewer:
         return Viewer(
@@ -271,10 +268,10 @@ class Guests:
         address = self._address(request)
         network = None if self._is_exempt(request, address) else await self.network_of(str(address))
         key = request.headers.get("idempotency-key") if is_first else None
-        guest_id = f"g{_base64(self._new_id(str(address), key))}"
+        guest_id = f"g{url_text(self._new_id(str(address), key))}"
         shard = self.shard_of(network.digest if network else guest_id)
         token = self.tokens.sign(guest_id, shard, network)
-        headers = ((VIEWER_HEADER, token), ("Set-Cookie", self._cookie(token)))
+        headers = ((VIEWER_HEADER, token), self.cookie.holding(token, _COOKIE_SECONDS))
         return Minted(self._viewer(guest_id, shard, network), token, headers)
 
     def _new_id(self, address: str, key: str | None) -> bytes:
@@ -290,29 +287,14 @@ class Guests:
     def _is_exempt(self, request: Request, address: Address) -> bool:
         """Whether the guest counts against no budget. Whom a proxy speaks for is unknown where
         the proxy is not trusted, so nobody behind one is taken for a neighbour of ours."""
-        if not _is_in(address, self.exempt_networks):
+        if not is_in(address, self.exempt_networks):
             return False
         is_forwarded = "x-forwarded-for" in request.headers or "forwarded" in request.headers
         peer = parse_address(request.client.host) if request.client else None
-        if is_forwarded and not (peer and _is_in(peer, self.trusted_proxies)):
+        if is_forwarded and not (peer and is_in(peer, self.trusted_proxies)):
             _warn_of_untrusted_proxy()
             return False
         return True
-
-    def cleared(self) -> tuple[str, str]:
-        """The response header that takes a guest's cookie away."""
-        secure = "; Secure" if self.is_https else ""
-        return (
-            "Set-Cookie",
-            f"{self.cookie_name}=; Max-Age=0; Path=/; HttpOnly; SameSite=Lax{secure}",
-        )
-
-    def _cookie(self, token: str) -> str:
-        secure = "; Secure" if self.is_https else ""
-        return (
-            f"{self.cookie_name}={token}; Max-Age={_COOKIE_SECONDS}; Path=/"
-            f"; HttpOnly; SameSite=Lax{secure}"
-        )
 
 
 def _client_class(request: Request) -> ClientClass:
@@ -326,46 +308,3 @@ def _client_class(request: Request) -> ClientClass:
 def _warn_of_untrusted_proxy() -> None:
     """Once: it would be said at every guest."""
     _log.warning("untrusted_proxy", remedy="set CODESTILE_TRUSTED_PROXIES")
-
-
-_UNKNOWN = ip_address("0.0.0.0")  # noqa: S104 - the network of everybody without an address
-
-
-def client_address(request: Request, trusted_proxies: Networks) -> Address:
-    """The nearest hop that is no proxy of ours: what it says of hops before it is hearsay.
-
-    A request over a unix socket has no address; it came from a proxy on this machine, which is
-    believed where any proxy is. 0.0.0.0 stands for an address nobody told.
-    """
-    peer = parse_address(request.client.host) if request.client else None
-    believed = bool(trusted_proxies) if peer is None else _is_in(peer, trusted_proxies)
-    nearest = peer or _UNKNOWN
-    hops = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
-    for text in reversed(hops):
-        hop = parse_address(text.strip()) if believed else None
-        if hop is None:
-            break
-        nearest, believed = hop, _is_in(hop, trusted_proxies)
-    return nearest
-
-
-def parse_address(text: str) -> Address | None:
-    """An address, with or without a port, an IPv4 one mapped into IPv6 as IPv4; None if none."""
-    bracketed = re.fullmatch(r"\[([^\]]*)\](?::\d+)?", text)
-    if bracketed:
-        text = bracketed[1]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
-
-
-def _is_in(address: Address, networks: Networks) -> bool:
-    return any(address in network for network in networks)
-
-
-def _base64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

@@ -13,6 +13,7 @@ from datetime import date
 from strawberry import ID
 
 from graph.day import EARLIEST, LATEST, Day
+from metering.digests import url_text
 from schema.codes import CodeKey, CodeSystemKey, normalize
 
 _LONGEST = 200
@@ -25,7 +26,7 @@ _POSITION = re.compile(r"0|[1-9][0-9]{0,8}")
 
 def encode(kind: str, key: str | int) -> ID:
     """The id of what `key` names among things of that kind; the kind is in lower case letters."""
-    return ID(base64.urlsafe_b64encode(f"1{kind}:{key}".encode()).decode().rstrip("="))
+    return ID(url_text(f"1{kind}:{key}".encode()))
 
 
 def decode(text: str) -> tuple[str, str] | None:
@@ -90,7 +91,7 @@ def encode_event(secret: bytes, event_id: str) -> ID:
     for the events of that moment.
     """
     digest = hmac.digest(secret, f"event {event_id}".encode(), "sha256")
-    return ID(base64.urlsafe_b64encode(digest[:16]).decode().rstrip("="))
+    return ID(url_text(digest[:16]))
 
 
 def encode_cursor(position: int) -> str:

@@ -1,6 +1,5 @@
 """Opening a code page: find it, ask the meter, answer with what may be read."""
 
-import base64
 import hashlib
 
 import strawberry
@@ -16,6 +15,7 @@ from graph.types.codes import Code
 from graph.types.pages import CodePage, CodePageResult, PageView, ViewLimitReached, locked_count
 from graph.types.problems import CodeCandidates, Forbidden, ProblemCode
 from graph.types.viewer import LimitKind
+from metering.digests import url_text
 from schema.codes import CodeKey, CodeMissing
 from schema.errors import StoreUnavailable
 from schema.pages import Page
@@ -114,7 +114,7 @@ async def _redirected(context: Context, answer: Redirect) -> Viewer:
 def _request_id(context: Context, viewer: Viewer, code: CodeKey, path: str) -> str:
     parts = "\0".join((viewer.id, context.request_key, path, str(code)))
     digest = hashlib.sha256(parts.encode()).digest()[:16]
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    return url_text(digest)
 
 
 async def _page(

@@ -29,7 +29,7 @@ class Hired:
 
 
 async def hire(desk: Desk, email: str, site: str) -> Hired:
-    """Make the account of an address one of the staff; `site` is the public address of the site.
+    """Make the account of an address one of the staff; `site` is where its pages are.
 
     Raises OptionRefused for what is no address, and StoreUnavailable.
     """

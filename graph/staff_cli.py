@@ -1,23 +1,14 @@
 """The commands that make and unmake members of the staff."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
-from graph.command import Data, run, settings_of
-
-if TYPE_CHECKING:
-    from graph.desk import Desk
-    from graph.settings import Settings
+from graph.command import Data, at_desk, settings_of
 
 staff_app = typer.Typer(no_args_is_help=True, help="Say who works for the site.")
 
 Email = Annotated[str, typer.Argument(help="Their e-mail address.")]
-Answer = TypeVar("Answer")
-
-UNPUBLISHED = "http://127.0.0.1:8000"
-"""Where a site without a public address answers."""
 
 
 @staff_app.command()
@@ -25,9 +16,10 @@ def create(email: Email, data: Data = None) -> None:
     """Make an account one of the staff, a new one if there is none, and print a link by which its
     password is set."""
     from graph.staff import hire
+    from graph.stores import site_there
 
     settings = settings_of(data=data)
-    hired = _at_desk(settings, lambda desk: hire(desk, email, settings.public_url or UNPUBLISHED))
+    hired = at_desk(settings, lambda desk: hire(desk, email, site_there(settings)))
     print(f"{hired.account_id} {'is' if hired.was_staff else 'became'} a member of the staff")
     print(f"until {hired.expires_at:%Y-%m-%d %H:%M} UTC the password is set at")
     print(hired.link)
@@ -38,18 +30,8 @@ def remove(email: Email, data: Data = None) -> None:
     """Make a member of the staff a reader like others, and end every session of theirs."""
     from graph.staff import dismiss
 
-    left = _at_desk(settings_of(data=data), lambda desk: dismiss(desk, email))
+    left = at_desk(settings_of(data=data), lambda desk: dismiss(desk, email))
     if left is None:
         print("nothing done: no member of the staff has that address")
         raise typer.Exit(1)
     print(f"{left} is a member of the staff no more")
-
-
-def _at_desk(settings: "Settings", work: "Callable[[Desk], Awaitable[Answer]]") -> Answer:
-    from graph.desk import open_desk
-
-    async def there() -> Answer:
-        async with open_desk(settings) as desk:
-            return await work(desk)
-
-    return run(there())

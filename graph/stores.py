@@ -8,6 +8,7 @@ from db.embedded import (
     StoreUrls,
     embedded_stores,
     has_stores,
+    running_at,
     running_stores,
 )
 from graph.settings import Settings
@@ -51,6 +52,12 @@ async def stores_to_use(
 def stores_there(settings: Settings) -> StoreUrls | None:
     """The stores of the settings, or of a server that runs; None: there are none, or not yet."""
     return _given(settings) or running_stores(settings.data)
+
+
+def site_there(settings: Settings) -> str:
+    """The origin that letters link to: of the settings, else of a server that runs here."""
+    running = running_at(settings.data) if settings.is_embedded else None
+    return settings.site_url or settings.public_url or running or settings.address
 
 
 def _given(settings: Settings) -> StoreUrls | None:

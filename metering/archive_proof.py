@@ -5,15 +5,14 @@ from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 
 from db.pool import Database
+from db.rollups import ROLLUPS, rollup_differences
 from db.usage import (
-    ROLLUPS,
     boundaries,
     checkpoints,
     cursors,
     events_after,
     events_to_prove,
     first_attached_month,
-    rollup_differences,
     salts_of,
 )
 from metering.chain import (

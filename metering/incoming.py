@@ -3,7 +3,6 @@
 Pure: bytes in, a value out. The form is the one that metering/export.py writes.
 """
 
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import orjson
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
+from metering.digests import digest_text
 from metering.export import EVENT_TYPES
 from metering.log import read_code, read_window
 from metering.shards import TAGS, shard_of
@@ -158,7 +158,7 @@ def _check(viewer_id: str, view: _Unlocked, at_ms: int, now_ms: int) -> None:
 
 def _request_of(event: _Event) -> str:
     parts = ("import", event.source, event.id, event.subject or "")
-    return urlsafe_b64encode(sha256(orjson.dumps(parts)).digest())[:22].decode()
+    return digest_text(sha256(orjson.dumps(parts)).digest())
 
 
 def _imported(viewer_id: str, view: _Unlocked, at: datetime, request_id: str) -> UnlockImported:

@@ -1,10 +1,10 @@
 """Pseudonyms of networks: enough to count guests of one network, useless once the key is gone."""
 
 import hmac
-from base64 import urlsafe_b64encode
 from ipaddress import IPv6Address, ip_address
 
-DIGEST_LENGTH = 22
+from metering.digests import digest_text
+
 KEPT_LENGTH = 12
 """Characters of a digest that the ledger keeps: 72 bits tell the networks of a period apart, and
 an event that admits a guest stays short."""
@@ -17,8 +17,7 @@ def network_digest(key: bytes, address: str) -> str:
     which is what one household gets; an IPv4 address written as IPv6 is the IPv4 address. Raises
     ValueError when `address` is none.
     """
-    digest = hmac.digest(key, _network(address), "sha256")
-    return urlsafe_b64encode(digest)[:DIGEST_LENGTH].decode()
+    return digest_text(hmac.digest(key, _network(address), "sha256"))
 
 
 def _network(address: str) -> bytes:

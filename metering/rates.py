@@ -1,12 +1,11 @@
 """How often something may be tried: limits beside the ledger, in the same store, of which nothing
 is recorded."""
 
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from hashlib import sha256
 
 from metering.calls import Call, script
-from metering.networks import DIGEST_LENGTH
+from metering.digests import digest_text
 from metering.shards import keys_of, shard_of
 from metering.store import Store
 
@@ -48,4 +47,4 @@ class Rates:
 
 def _digest(rate: Rate, who: str) -> str:
     digest = sha256(f"{rate.name} {who}".encode()).digest()
-    return urlsafe_b64encode(digest)[:DIGEST_LENGTH].decode()
+    return digest_text(digest)

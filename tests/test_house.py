@@ -167,6 +167,16 @@ def test_example_queries_fit_the_schema() -> None:
     assert faults == {path.name: [] for path in _queries(folder)}
 
 
+@pytest.mark.parametrize("paper", sorted((ROOT / "docs").glob("*.md")), ids=lambda at: at.name)
+def test_operations_in_the_documents_fit_the_schema(paper: Path) -> None:
+    schema = build_schema((ROOT / "schema/schema.graphql").read_text())
+    shown = re.findall(r"^```graphql\n(.*?)^```", paper.read_text(), re.MULTILINE | re.DOTALL)
+
+    faults = [fault.message for text in shown for fault in validate(schema, parse(text))]
+
+    assert faults == []
+
+
 def test_every_example_query_is_listed() -> None:
     folder = ROOT / "graph/web/queries"
 

@@ -17,7 +17,14 @@ from db.embedded.postgres import Cluster
 from db.embedded.supervise import Program, Supervisor
 from db.embedded.valkey import Valkey
 
-__all__ = ["EmbeddedStores", "StoreUrls", "embedded_stores", "has_stores", "running_stores"]
+__all__ = [
+    "EmbeddedStores",
+    "StoreUrls",
+    "embedded_stores",
+    "has_stores",
+    "running_at",
+    "running_stores",
+]
 
 
 class EmbeddedStores:
@@ -103,3 +110,12 @@ def running_stores(data_folder: Path) -> StoreUrls | None:
     """
     runtime = DataFolder(data_folder).read()
     return None if runtime is None else runtime.urls
+
+
+def running_at(data_folder: Path) -> str | None:
+    """Where the server on this folder answers HTTP; None when none does or it is still starting.
+
+    Raises as `running_stores`.
+    """
+    runtime = DataFolder(data_folder).read()
+    return None if runtime is None else runtime.address

@@ -1,7 +1,6 @@
 """Sends what waits, beside the pages: a mail server that is away slows nobody down."""
 
 import asyncio
-from base64 import urlsafe_b64encode
 from hashlib import sha256
 
 import structlog
@@ -16,6 +15,7 @@ from db.mail import (
 )
 from db.pool import Database
 from graph.mail.mailer import Mailer
+from metering.digests import digest_text
 from schema.errors import LetterRefused, MailUnavailable, StoreUnavailable
 from schema.mail import WaitingLetter
 
@@ -121,4 +121,4 @@ def back_off(tries: int) -> float:
 def message_id(taken: WaitingLetter, domain: str) -> str:
     """The name of the letter's message, the same whoever sends it and however often."""
     digest = sha256(f"{taken.id} {taken.written_at.isoformat()}".encode()).digest()
-    return f"<letter.{urlsafe_b64encode(digest)[:22].decode()}@{domain}>"
+    return f"<letter.{digest_text(digest)}@{domain}>"

@@ -7,7 +7,6 @@ characters that are its secret. docs/decisions/0018 says why both are derived.
 import hashlib
 import hmac
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +24,7 @@ from db.keys import (
 )
 from db.pool import Database
 from db.requests import KEPT_SECONDS
+from metering.digests import url_text
 from schema.accounts import KEY_PREFIX, Account, ApiKey, ApiScope
 from schema.people import ViewerKind
 
@@ -152,8 +152,7 @@ class Keys:
         for _ in range(ID_LENGTH):
             number, place = divmod(number, len(_LETTERS))
             letters.append(_LETTERS[place])
-        secret = urlsafe_b64encode(hmac.digest(self.seed, b"secret " + name, "sha256"))
-        return "".join(letters), secret.decode().rstrip("=")
+        return "".join(letters), url_text(hmac.digest(self.seed, b"secret " + name, "sha256"))
 
 
 def _made(done: ApiKey | KeyRefusal, secret: str) -> Made | KeyRefusal:

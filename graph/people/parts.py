@@ -5,8 +5,8 @@ import hmac
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from graph.cookies import Cookie
 from graph.people.passwords import Passwords
-from graph.people.tokens import SessionCookie
 from graph.people.tries import Tries
 from metering.carryover import CarryOver
 
@@ -20,7 +20,7 @@ class People:
     carry_over: CarryOver
     erase: Callable[[str], Awaitable[None]]
     """Erases the ledger of a deleted account; raises StoreUnavailable."""
-    cookie: SessionCookie
+    cookie: Cookie
     no_guest: tuple[str, str]
     """The response header that takes a guest's cookie away."""
     secret: bytes

@@ -168,8 +168,8 @@ async def _proven(context: Context, proof: Proof) -> Registration | InvalidInput
 
 
 def _no_proof(proof: Proof) -> InvalidInput:
-    at = ["input", "proof", "token" if proof.token is not None else "code"]
-    return InvalidInput.at(at, "PROOF", _NO_PROOF)
+    place = ["token"] if proof.token is not None else ["mailed", "code"]
+    return InvalidInput.at(["input", "proof", *place], "PROOF", _NO_PROOF)
 
 
 def _seconds_to_midnight(now: datetime) -> int:

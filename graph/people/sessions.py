@@ -65,7 +65,7 @@ async def enter(
     is_app = session.client is ClientClass.APP
     if not is_app:
         seconds = int((session.expires_at - session.at).total_seconds())
-        visit.headers += [people.cookie.with_token(token, seconds), people.no_guest]
+        visit.headers += [people.cookie.holding(token, seconds), people.no_guest]
     return SessionStarted(
         viewer=Viewer.of(context),
         access_token=token if is_app else None,

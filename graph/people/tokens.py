@@ -3,11 +3,10 @@
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass
 
+from graph.cookies import Cookie
 from schema.accounts import SESSION_PREFIX
 
-_COOKIE = "codestile_session"
 _TOKEN = re.compile(rf"{SESSION_PREFIX}[\w-]{{43}}", re.ASCII)
 
 
@@ -26,26 +25,6 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
-@dataclass(frozen=True)
-class SessionCookie:
+def session_cookie(*, is_https: bool) -> Cookie:
     """The cookie that holds a browser's token."""
-
-    is_https: bool
-    """Whether readers come by https: it is then Secure and bound to the host."""
-
-    @property
-    def name(self) -> str:
-        """`__Host-` keeps a sibling domain from planting a session; it needs https."""
-        return f"__Host-{_COOKIE}" if self.is_https else _COOKIE
-
-    def with_token(self, token: str, seconds: int) -> tuple[str, str]:
-        """The response header that gives a browser its token for so long."""
-        return "Set-Cookie", f"{self.name}={token}; Max-Age={seconds}{self._attributes}"
-
-    def cleared(self) -> tuple[str, str]:
-        """The response header that takes it away."""
-        return "Set-Cookie", f"{self.name}=; Max-Age=0{self._attributes}"
-
-    @property
-    def _attributes(self) -> str:
-        return "; Path=/; HttpOnly; SameSite=Lax" + ("; Secure" if self.is_https else "")
+    return Cookie("codestile_session", is_https)

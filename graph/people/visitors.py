@@ -24,8 +24,9 @@ from starlette.requests import Request
 from db.accounts import account_by_id, account_by_session
 from db.assignments import assign
 from db.pool import Database
+from graph.cookies import Cookie
 from graph.identity import Guests, Visit
-from graph.people.tokens import SessionCookie, is_token, token_digest
+from graph.people.tokens import is_token, token_digest
 from metering.shards import shard_of
 from schema.accounts import KEY_PREFIX, Account, ApiKey, Session
 from schema.acts import SYSTEM
@@ -47,7 +48,7 @@ class Visitors:
 
     guests: Guests
     database: Database
-    cookie: SessionCookie
+    cookie: Cookie
     now: Callable[[], datetime]
     """The clock, UTC."""
     key_holder: KeyHolder = no_keys

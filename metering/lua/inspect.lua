@@ -5,10 +5,11 @@
 -- log     stream  as in record_view.lua
 -- head    hash    as in record_view.lua
 -- hash            a viewer or a network of the same shard
--- A hash answers {{field, value ...}, expires, {field, expires ...}}, any other key {type}: all that it holds, and those
--- of its fields that expire by themselves. expires is an instant in milliseconds, below 0 for
--- never and for what is not there. now is the shard's clock in milliseconds. Of the hashes only the
--- first answer that have about `most` fields together: the store does nothing else meanwhile.
+-- A hash answers {{field, value ...}, expires, {field, expires ...}}: all that it holds, and those
+-- of its fields that expire by themselves; any other key answers {type}. expires is an instant in
+-- milliseconds, below 0 for never and for what is not there. now is the shard's clock in
+-- milliseconds. Of the hashes only the first answer that have about `most` fields together: the
+-- store does nothing else meanwhile.
 --
 -- Atomic so that what is read of a hash is exactly what the log says up to seq, under any load.
 

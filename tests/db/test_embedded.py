@@ -21,7 +21,7 @@ import asyncpg
 import pytest
 import redis
 
-from db.embedded import EmbeddedStores, embedded_stores, has_stores, running_stores
+from db.embedded import EmbeddedStores, embedded_stores, has_stores, running_at, running_stores
 from db.embedded.data_folder import DataFolder
 from db.embedded.identity import binaries_for
 from db.embedded.launch import NOBODY, SELF
@@ -228,15 +228,16 @@ async def test_second_server_is_refused_and_told_where_the_first_answers(data: P
             f"http://127.0.0.1:8000 (process {os.getpid()})"
         )
         assert running_stores(data) == first.urls
+        assert running_at(data) == "http://127.0.0.1:8000"
         assert await query(first, "SELECT 1") == 1
 
 
 async def test_other_commands_find_the_stores_only_while_they_run(new_data: Path) -> None:
-    assert running_stores(new_data) is None
+    assert (running_stores(new_data), running_at(new_data)) == (None, None)
     assert not new_data.exists()
 
     async with embedded_stores(new_data) as stores:
-        assert running_stores(new_data) == stores.urls
+        assert (running_stores(new_data), running_at(new_data)) == (stores.urls, None)
         left_by_a_killed_server = (new_data / "runtime.json").read_text()
 
     assert running_stores(new_data) is None

@@ -20,12 +20,10 @@ from db.usage import (
     first_of_month,
     make_partitions,
     partitions,
-    recomputed,
     shard_held,
     stop_shard,
 )
 from schema.errors import StoreUnavailable
-from tests.metering.archives import ROLLUPS
 
 BLANK = bytes(32)
 
@@ -168,11 +166,6 @@ async def test_checkpoints_come_oldest_first(database: Database) -> None:
         CheckpointRow(7, 10, b"b", 1, b"s", b"k"),
         CheckpointRow(7, 20, b"c", 2, b"s", b"k"),
     ]
-
-
-@pytest.mark.parametrize("rollup", ROLLUPS)
-async def test_a_day_without_events_recounts_to_nothing(database: Database, rollup: str) -> None:
-    assert await recomputed(database, rollup, day("2026-11-25").date()) == []
 
 
 @pytest.mark.parametrize(

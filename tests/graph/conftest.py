@@ -22,7 +22,7 @@ from graph.people.office import BackOffice
 from graph.people.parts import People
 from graph.people.passwords import Passwords
 from graph.people.plans import PlanChanges
-from graph.people.tokens import SessionCookie
+from graph.people.tokens import session_cookie
 from graph.people.tries import Tries
 from metering.carryover import CarryOver
 from metering.erasures import Erasures
@@ -96,7 +96,7 @@ def people_on(database: Database, meter: LedgerMeter) -> People:
         tries=Tries(Rates(meter.store)),
         carry_over=CarryOver(database, meter, lambda: 1, lambda: NOW),
         erase=Erasures(database, meter, meter.store).erase,
-        cookie=SessionCookie(is_https=False),
+        cookie=session_cookie(is_https=False),
         no_guest=("Set-Cookie", "codestile_guest=; Max-Age=0"),
         secret=b"a secret of the tests",
         site="https://codes.example",

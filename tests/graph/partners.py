@@ -1,6 +1,5 @@
 """Partners who are logged in, and a site in this process that they ask over HTTP."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,16 +12,17 @@ from db.pool import Database
 from graph import app
 from graph.context import Services
 from graph.networks import NetworkNames
-from graph.people.tokens import SessionCookie, new_token, token_digest
+from graph.people.tokens import session_cookie
 from graph.people.visitors import Visitors
 from graph.settings import Settings
 from metering.policy import AdmissionRule
+from tests.graph.accounts import account_on, logged_in
 from tests.graph.conftest import services_on
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECRET = b"a secret of the tests, 32 characters and more"
 SEED = b"a seed of the tests, thirty-two b"
-COOKIE = SessionCookie(is_https=False)
+COOKIE = session_cookie(is_https=False)
 
 CREATE = """
 mutation Create($name: String! = "reader", $scopes: [ApiScope!]! = [PAGES_READ],
@@ -94,26 +94,9 @@ class Person:
 
 
 async def add_account(database: Database, plan: str = "partner", at: datetime = NOON) -> Person:
-    """Somebody who is logged in, on version 1 of a plan."""
-    person = Person("u" + secrets.token_urlsafe(16)[:22], new_token())
-    address = f"{person.account_id.lower()}@example.org"
-    async with database.connection() as connection, connection.transaction():
-        await connection.execute(
-            "INSERT INTO account (id, email, address, created_at) VALUES ($1, $2, $2, $3)",
-            *(person.account_id, address, at),
-        )
-        await connection.execute(
-            "INSERT INTO assignment (account_id, number, plan_key, plan_version, actor, reason, "
-            "fenced_at) VALUES ($1, 0, $2, 1, 'system', 'test', $3)",
-            *(person.account_id, plan, at),
-        )
-        await connection.execute(
-            "INSERT INTO session (id, digest, account_id, client, created_at, last_seen_at, "
-            "idle_seconds, expires_at) VALUES ($1, $2, $3, 'app', $4, $4, 86400000, $5)",
-            *(secrets.token_urlsafe(12), token_digest(person.session), person.account_id),
-            *(at, at + timedelta(days=1000)),
-        )
-    return person
+    """Somebody who is logged in, on a plan."""
+    account = await account_on(database, plan, at=at)
+    return Person(account.id, await logged_in(database, account, at))
 
 
 async def remove_account(database: Database, person: Person) -> None:

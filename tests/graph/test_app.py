@@ -10,7 +10,8 @@ from db.assignments import assign, untold
 from db.plans import PlanBook, network_key
 from graph import housekeeping
 from graph.app import utc_now
-from graph.housekeeping import Chores, beside
+from graph.beside import beside
+from graph.housekeeping import Chores
 from graph.people.plans import PlanChanges
 from metering.carryover import CarryOver
 from metering.erasures import Erasures

@@ -6,7 +6,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 import pytest
 from starlette.requests import Request
 
-from graph.identity import Guests, GuestTokens, Visit, client_address, parse_address
+from graph.addresses import client_address, parse_address
+from graph.identity import Guests, GuestTokens, Visit
 from schema.people import Assignment, Network, ViewerKind
 
 SECRET = b"a secret of thirty-two characters"

@@ -1,6 +1,7 @@
 import pytest
 
-from metering.networks import DIGEST_LENGTH, network_digest
+from metering.digests import DIGEST_LENGTH
+from metering.networks import network_digest
 
 KEY, NEXT_KEY = b"k" * 32, b"n" * 32
 

@@ -172,9 +172,11 @@ def browser(server: Server, new_browser: NewBrowser) -> Browser:
     return new_browser(server)
 
 
-async def run_codestile(urls: StoreUrls | None, *arguments: str) -> tuple[int, str, str]:
-    """Exit code, output and errors of a command of the console script."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error"}
+async def run_codestile(
+    urls: StoreUrls | None, *arguments: str, **more: str
+) -> tuple[int, str, str]:
+    """Exit code, output and errors of a command of the console script; `more` are settings."""
+    environment = {"PATH": os.environ["PATH"], "PYTHONWARNINGS": "error"} | more
     if urls:
         environment |= {
             "DATABASE_URL": urls.database_url,

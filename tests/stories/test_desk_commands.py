@@ -177,12 +177,20 @@ async def test_what_cannot_be_done_says_why_and_records_nothing(
             "'soon' is no date; write 2026-11-25",
         ),
         (
+            ("grant", ACCOUNT, "1", "--until", "2026-01-01", *BY),
+            "--until 2026-01-01 lies behind",
+        ),
+        (
             ("grant", ACCOUNT, "0", *BY),
             "units: Input should be greater than or equal to 1",
         ),
         (
             ("block", ACCOUNT, "--request", "again", *BY),
             "--request takes the 22 characters that a command named",
+        ),
+        (
+            ("block", ACCOUNT, "--actor", "staff-1", "--reason", "One line.\nAnother."),
+            "--reason takes one line",
         ),
         (("block", ACCOUNT, "--shard", "64", *BY), "there is no shard 64; they are 0 to 63"),
         (

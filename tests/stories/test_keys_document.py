@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import build_schema, parse, validate
 
 from db.pool import Database
 from tests.graph.partners import Person, add_account, remove_account
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs/keys.md").read_text(encoding="utf-8")
+TEXT = (Path(__file__).parents[2] / "docs/keys.md").read_text(encoding="utf-8")
 ADDRESS = "https://codestile.example"
 
 
@@ -32,13 +30,6 @@ async def partner(catalogue: Database) -> AsyncIterator[Person]:
     person = await add_account(catalogue, at=datetime.now(UTC))
     yield person
     await remove_account(catalogue, person)
-
-
-@pytest.mark.parametrize("text", blocks("graphql"))
-def test_operation_of_the_document_fits_the_schema(text: str) -> None:
-    schema = build_schema((ROOT / "schema/schema.graphql").read_text(encoding="utf-8"))
-
-    assert validate(schema, parse(text)) == []
 
 
 async def test_examples_of_the_document_are_answered(
@@ -57,7 +48,7 @@ async def test_examples_of_the_document_are_answered(
 
     assert made["apiKey"]["scopes"] == ["PAGES_READ", "CROSSWALKS_READ"]
     assert {item["requested"] for item in curl["crosswalks"]["items"]} == {"I10"}
-    assert python == "CodePage 9999\n"
+    assert python == "Essential (primary) hypertension - 9999 left\n"
     assert turned["apiKey"]["replaces"] == key_id
     assert ended["apiKey"]["prefix"] == made["apiKey"]["prefix"]
     prefixes = [edge["node"]["prefix"] for edge in listed["viewer"]["apiKeys"]["edges"]]

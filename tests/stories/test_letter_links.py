@@ -48,6 +48,7 @@ async def test_the_printed_links_are_answered_and_their_tokens_work(
             {"input": {"token": reset_token, "newPassword": OTHER}},
             Origin=origin,
         )
+        hired = await run("staff", "create", "ada@codes.example", "--data", str(data))
         after = [await logged_in(new_browser(server), password) for password in (PASSWORD, OTHER)]
 
     assert registered == {"register": {"__typename": "VerificationSent"}}
@@ -58,6 +59,9 @@ async def test_the_printed_links_are_answered_and_their_tokens_work(
     }
     assert (reset_path, reset_page.status_code) == ("/reset-password", 200)
     assert reset == {"resetPassword": {"__typename": "PasswordSet"}}
+    staff_link = LINK.search(hired[1])
+    assert staff_link
+    assert staff_link.groups()[:2] == (server.address, "/reset-password")
     assert after == ["Unauthenticated", "SessionStarted"]
 
 

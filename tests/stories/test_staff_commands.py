@@ -27,8 +27,8 @@ TOLD = re.compile(
 def staff(database_url: str, redis_url: str) -> Callable[..., Any]:
     """Runs `codestile staff …` on stores of the test's own."""
 
-    async def command(*arguments: str) -> tuple[int, str, str]:
-        return await run_codestile(StoreUrls(database_url, redis_url), "staff", *arguments)
+    async def command(*arguments: str, **more: str) -> tuple[int, str, str]:
+        return await run_codestile(StoreUrls(database_url, redis_url), "staff", *arguments, **more)
 
     return command
 
@@ -75,6 +75,18 @@ async def test_the_first_member_of_the_staff_is_made_by_a_command(
     assert f"{reset['expires_at']:%Y-%m-%d %H:%M}" == ends
     life = reset["expires_at"] - datetime.now(UTC)
     assert timedelta(hours=23, minutes=50) < life <= timedelta(hours=24)
+
+
+async def test_the_link_leads_to_the_page_of_the_site(staff: Any) -> None:
+    site = "https://codes.example"
+
+    _, output, _ = await staff(
+        *("create", "ada@codes.example"),
+        CODESTILE_PUBLIC_URL="https://api.codes.example",
+        CODESTILE_SITE_URL=site,
+    )
+
+    assert re.search(rf"^{site}/reset-password#token=cpr_[\w-]{{43}}$", output, re.MULTILINE)
 
 
 async def test_a_reader_who_becomes_staff_has_to_log_in_again(

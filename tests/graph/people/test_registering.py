@@ -83,7 +83,7 @@ async def test_the_code_of_the_letter_is_as_good_as_its_link(site: Site) -> None
     # It is good once.
     assert answers[1] == {
         "__typename": "InvalidInput",
-        "fields": [{"path": ["input", "proof", "code"], "rule": "PROOF"}],
+        "fields": [{"path": ["input", "proof", "mailed", "code"], "rule": "PROOF"}],
     }
 
 
