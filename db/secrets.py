@@ -57,6 +57,8 @@ async def reset_password(
     Every session, and every other token, ends."""
     named = statements("accounts")
     async with database.connection() as connection, connection.transaction():
+        # Before the token: whoever has the account may want it, to end all tokens.
+        await connection.execute(named["hold_secret"], account_id)
         if await connection.fetchval(named["use_reset"], digest) is None:
             return False
         await connection.execute(named["set_password"], account_id, password_hash)

@@ -53,6 +53,15 @@ SELECT password_hash
 FROM account
 WHERE id = $1;
 
+-- name: hold_secret
+-- The hash of an account's password, which nobody changes before the transaction ends: one row or
+-- none. Whoever changes what an account is entered by begins with it, so that none waits for another.
+-- $1 account id
+SELECT password_hash
+FROM account
+WHERE id = $1
+FOR NO KEY UPDATE;
+
 -- name: set_password
 -- Sets the hash of an account's password; returns nothing.
 -- $1 account id, $2 hash
