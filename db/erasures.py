@@ -5,18 +5,21 @@ from datetime import datetime
 from db.mail import erase_letters
 from db.pool import Database
 from db.queries import statements
+from db.secrets import Secret
+from db.sessions import holds_secret
 
 
 async def delete_account(
-    database: Database, account_id: str, address_digest: bytes, now: datetime
+    database: Database, proven: Secret, address_digest: bytes, now: datetime
 ) -> bool:
-    """Delete an account and all that hangs on it, and note that its ledger has to be erased;
-    False when there is none. Of its address that keyed digest stays."""
-    named = statements("erasures")
+    """Delete an account and all that hangs on it, and note that its ledger has to be erased; False,
+    and nothing deleted, when its password is not the one that was proven any more, or it is gone.
+    Of its address that keyed digest stays."""
+    named, account_id = statements("erasures"), proven.account_id
     async with database.connection() as connection, connection.transaction():
-        email = await connection.fetchval(named["delete_account"], account_id)
-        if email is None:
+        if not await holds_secret(connection, account_id, proven.password_hash):
             return False
+        email = await connection.fetchval(named["delete_account"], account_id)
         await erase_letters(connection, email)
         await connection.execute(named["keep_deleted_address"], address_digest)
         await connection.execute(named["keep_erasure"], account_id, now)

@@ -2,10 +2,16 @@
 
 import asyncio
 import hashlib
+from typing import Any
+
+import pytest
 
 from db.queries import statements
 from db.secrets import reset_password
-from tests.graph.people.conftest import Site
+from graph.people import logging_in
+from tests.graph.people.conftest import PASSWORD, Browser, Site, log_in
+
+OTHER = "another long passphrase"
 
 
 async def id_of(site: Site, email: str) -> str:
@@ -30,3 +36,66 @@ async def test_two_who_set_a_password_at_once_do_not_wait_for_each_other(site: S
     assert await second is False
     [row] = await site.database.fetch("SELECT password_hash FROM account WHERE id = $1", account_id)
     assert row["password_hash"] == "the first"
+
+
+async def _reset(site: Site, email: str, somebody: Browser) -> None:
+    """Set another password by a letter."""
+    await somebody.change(f'requestPasswordReset(email: "{email}") {{ __typename }}')
+    token, _ = await site.proof(email)
+    done = await somebody.change(
+        f'resetPassword(input: {{token: "{token}", newPassword: "{OTHER}"}}) {{ __typename }}'
+    )
+    assert done == {"__typename": "PasswordSet"}
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+async def test_a_password_that_is_changed_while_it_is_checked_logs_nobody_in(
+    site: Site, monkeypatch: pytest.MonkeyPatch, is_deleted: bool
+) -> None:
+    owner, thief = await site.browser(), await site.browser()
+    email = await site.member(owner)
+    real = logging_in.account_by_id
+
+    async def meanwhile(database: Any, account_id: str) -> Any:
+        found = await real(database, account_id)
+        monkeypatch.undo()
+        if is_deleted:
+            await site.database.fetch("DELETE FROM account WHERE id = $1", account_id)
+        else:
+            await _reset(site, email, owner)
+        return found
+
+    monkeypatch.setattr(logging_in, "account_by_id", meanwhile)
+    answer = await log_in(thief, email)
+
+    assert answer["__typename"] == "Unauthenticated"
+    assert (await thief.viewer("kind"))["kind"] == "GUEST"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        f'changePassword(input: {{password: "{PASSWORD}", newPassword: "a third passphrase"}})',
+        f'deleteAccount(password: "{PASSWORD}")',
+    ],
+)
+async def test_a_password_that_is_changed_while_it_is_checked_changes_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    owner, thief = await site.browser(), await site.browser()
+    email = await site.member(owner)
+    await log_in(thief, email)
+    real = logging_in.secret_of_account
+
+    async def meanwhile(database: Any, account_id: str) -> Any:
+        found = await real(database, account_id)
+        monkeypatch.undo()
+        await _reset(site, email, owner)
+        return found
+
+    monkeypatch.setattr(logging_in, "secret_of_account", meanwhile)
+    answer = await thief.change(f"{change} {{ __typename }}")
+
+    assert answer == {"__typename": "Unauthenticated"}
+    assert (await thief.viewer("kind"))["kind"] == "GUEST"
+    assert (await log_in(owner, email, OTHER))["__typename"] == "SessionStarted"
