@@ -19,8 +19,12 @@ async def delete_account(
     async with database.connection() as connection, connection.transaction():
         if not await holds_secret(connection, account_id, proven.password_hash):
             return False
-        email = await connection.fetchval(named["delete_account"], account_id)
-        await erase_letters(connection, email)
+        gone = await connection.fetchrow(named["delete_account"], account_id)
+        assert gone is not None, "the account is held"
+        await erase_letters(connection, gone["email"])
+        await connection.execute(
+            statements("registrations")["forget_registrations"], gone["address"]
+        )
         await connection.execute(named["keep_deleted_address"], address_digest)
         await connection.execute(named["keep_erasure"], account_id, now)
     return True

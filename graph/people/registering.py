@@ -70,13 +70,14 @@ async def register(
     network = (await context.visit.network()).digest
     if wait := await people.tries.wait_seconds((REGISTER_IN_NETWORK, network)):
         return RateLimited.after(wait)
-    name = name_of(context, "register", address.key)
-    if other := await mismatch(context, name, {"email": address.email}):
+    who = people.digest("address", address.key).hex()
+    name = name_of(context, "register", who)
+    # Under a key: what is kept of it for a day outlives an account that is deleted meanwhile.
+    if other := await mismatch(context, name, people.digest("e-mail", address.email).hex()):
         return other
     request_id = request_id_of(name)
     if (before := await kept_until(database, request_id)) is not None:
         return VerificationSent(sent_to=address.email, expires_at=before)
-    who = people.digest("address", address.key).hex()
     if wait := await people.tries.wait_seconds((REGISTER_ADDRESS, who)):
         return RateLimited.after(wait)
     password_hash = await people.passwords.hashed(password)
