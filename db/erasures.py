@@ -30,12 +30,6 @@ async def delete_account(
     return True
 
 
-async def was_deleted(database: Database, address_digest: bytes) -> bool:
-    """Whether an address once had an account that was deleted."""
-    named = statements("registrations")["was_deleted"]
-    return await database.fetch_one(named, address_digest) is not None
-
-
 async def open_erasures(database: Database, before: datetime, most: int) -> list[str]:
     """Accounts whose ledger has to be erased since before an instant, in the order of asking."""
     rows = await database.fetch(statements("erasures")["open_erasures"], before, most)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from db.accounts import account_by_address, account_by_id
-from db.erasures import was_deleted
 from db.registrations import (
     AddressTaken,
     BudgetSpent,
     NetworkBudget,
     NewAccount,
     Registration,
+    Returned,
     keep_registration,
     kept_until,
     make_account,
@@ -130,9 +130,9 @@ async def verify(
     proven = await _proven(context, proof)
     if not isinstance(proven, Registration):
         return proven
-    returned = await was_deleted(database, people.digest("deleted address", proven.address))
-    plan = RETURNED_PLAN if returned else FREE_PLAN
-    account = NewAccount(f"u{secrets.token_urlsafe(16)}", plan, context.now)
+    returned = Returned(people.digest("deleted address", proven.address), RETURNED_PLAN)
+    id = f"u{secrets.token_urlsafe(16)}"
+    account = NewAccount(id, FREE_PLAN, context.now, returned)
     session, token = new_session(account.id, ViewerKind.REGISTERED, context.now, as_token=as_token)
     budget = NetworkBudget(network.digest, context.now.date(), people.accounts_a_day)
     try:

@@ -8,8 +8,8 @@ import pytest
 
 from db.queries import statements
 from db.secrets import reset_password
-from graph.people import logging_in
-from tests.graph.people.conftest import PASSWORD, Browser, Site, log_in
+from graph.people import logging_in, registering
+from tests.graph.people.conftest import PASSWORD, Browser, Site, log_in, register, verify
 
 OTHER = "another long passphrase"
 
@@ -99,3 +99,33 @@ async def test_a_password_that_is_changed_while_it_is_checked_changes_nothing(
     assert answer == {"__typename": "Unauthenticated"}
     assert (await thief.viewer("kind"))["kind"] == "GUEST"
     assert (await log_in(owner, email, OTHER))["__typename"] == "SessionStarted"
+
+
+async def test_an_account_that_is_deleted_while_its_address_is_proven_again_gives_nothing_twice(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, again = await site.browser(), await site.browser()
+    email = await site.member(reader)
+    real = registering.make_account
+
+    async def nobody(database: Any, address: str) -> None:
+        """As it was a moment ago."""
+
+    async def meanwhile(*given: Any, **named: Any) -> None:
+        done = await reader.change(f'deleteAccount(password: "{PASSWORD}") {{ __typename }}')
+        assert done == {"__typename": "AccountDeleted"}
+        await real(*given, **named)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(registering, "account_by_address", nobody)
+        await register(again, email)
+    token, _ = await site.proof(email)
+    with monkeypatch.context() as patched:
+        patched.setattr(registering, "make_account", meanwhile)
+        started = await verify(again, token)
+
+    assert started["__typename"] == "SessionStarted"
+    assert await again.viewer("user { planKey } allowance { limit }") == {
+        "user": {"planKey": "returned"},
+        "allowance": {"limit": 0},
+    }
