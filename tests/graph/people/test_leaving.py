@@ -88,11 +88,12 @@ async def test_a_paid_plan_that_ends_gives_no_new_free_views_either(site: Site) 
     )
     paid = await again.viewer("kind allowance { limit }")
     site.clock.pass_by(days=30)
-    await log_in(again, email)
+    started = await log_in(again, email)
 
     over = await again.viewer("kind user { planKey } allowance { limit }")
 
     assert paid == {"kind": "SUBSCRIBER", "allowance": {"limit": None}}
+    assert started["viewer"]["kind"] == "REGISTERED"
     assert over == {
         "kind": "REGISTERED",
         "user": {"planKey": "returned"},
