@@ -129,3 +129,19 @@ async def test_an_account_that_is_deleted_while_its_address_is_proven_again_give
         "user": {"planKey": "returned"},
         "allowance": {"limit": 0},
     }
+
+
+async def test_a_reset_of_an_account_that_is_being_deleted_is_answered_as_any_other(
+    site: Site,
+) -> None:
+    owner, stranger = await site.browser(), await site.browser()
+    email = await site.member(owner)
+    account_id = await id_of(site, email)
+    ask = f'requestPasswordReset(email: "{email}") {{ ... on VerificationSent {{ sentTo }} }}'
+
+    async with site.database.connection() as connection, connection.transaction():
+        await connection.execute(statements("erasures")["delete_account"], account_id)
+        asked = asyncio.create_task(stranger.change(ask))
+        await asyncio.sleep(0.2)
+
+    assert await asked == {"sentTo": email}
