@@ -5,28 +5,29 @@ from datetime import datetime
 from db.mail import erase_letters
 from db.pool import Database
 from db.queries import statements
+from db.secrets import Secret
+from db.sessions import holds_secret
 
 
 async def delete_account(
-    database: Database, account_id: str, address_digest: bytes, now: datetime
+    database: Database, proven: Secret, address_digest: bytes, now: datetime
 ) -> bool:
-    """Delete an account and all that hangs on it, and note that its ledger has to be erased;
-    False when there is none. Of its address that keyed digest stays."""
-    named = statements("erasures")
+    """Delete an account and all that hangs on it, and note that its ledger has to be erased; False,
+    and nothing deleted, when its password is not the one that was proven any more, or it is gone.
+    Of its address that keyed digest stays."""
+    named, account_id = statements("erasures"), proven.account_id
     async with database.connection() as connection, connection.transaction():
-        email = await connection.fetchval(named["delete_account"], account_id)
-        if email is None:
+        if not await holds_secret(connection, account_id, proven.password_hash):
             return False
-        await erase_letters(connection, email)
+        gone = await connection.fetchrow(named["delete_account"], account_id)
+        assert gone is not None, "the account is held"
+        await erase_letters(connection, gone["email"])
+        await connection.execute(
+            statements("registrations")["forget_registrations"], gone["address"]
+        )
         await connection.execute(named["keep_deleted_address"], address_digest)
         await connection.execute(named["keep_erasure"], account_id, now)
     return True
-
-
-async def was_deleted(database: Database, address_digest: bytes) -> bool:
-    """Whether an address once had an account that was deleted."""
-    named = statements("registrations")["was_deleted"]
-    return await database.fetch_one(named, address_digest) is not None
 
 
 async def open_erasures(database: Database, before: datetime, most: int) -> list[str]:

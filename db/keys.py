@@ -43,6 +43,8 @@ class NewKey:
 class KeyRefusal(Enum):
     """Why no key was made."""
 
+    NO_ACCOUNT = auto()
+    """The account is gone."""
     TOO_MANY = auto()
     """The account would have more good keys than it may."""
     OTHER_KEY = auto()
@@ -101,7 +103,8 @@ async def note_used(database: Database, key: ApiKey, now: datetime) -> None:
 async def create_key(database: Database, new: NewKey, rules: KeyRules) -> ApiKey | KeyRefusal:
     """Make a key, or find it made by the same request before."""
     async with database.connection() as connection, connection.transaction():
-        await connection.execute(statements("keys")["hold_keys_of"], new.account_id)
+        if await connection.fetchval(statements("keys")["hold_keys_of"], new.account_id) is None:
+            return KeyRefusal.NO_ACCOUNT
         made = await _made_before(connection, new)
         if made is not None:
             is_same = (made.name, made.scopes, made.expires_at, made.replaces) == (

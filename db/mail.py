@@ -88,7 +88,8 @@ async def forget_dropped(database: Database, seconds: float = KEPT_SECONDS) -> N
 
 
 async def erase_letters(connection: "asyncpg.Connection[asyncpg.Record]", recipient: str) -> None:
-    """Forget every letter to an address, in the connection's transaction."""
+    """Forget every letter to an address, however it was written, in the connection's
+    transaction."""
     await connection.execute(statements("mail")["erase_letters"], recipient)
 
 

@@ -33,6 +33,15 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """What becomes of an address that had an account before."""
+
+    digest: bytes
+    """Keyed digest of the address, which stays of it."""
+    plan_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewAccount:
     """The account that a proven registration becomes."""
 
@@ -40,6 +49,8 @@ class NewAccount:
     plan_key: str
     at: datetime
     """Now, UTC."""
+    returned: Returned | None = None
+    """None asks nothing of what was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +145,11 @@ async def make_account(
         )
         if made is None:
             raise AddressTaken
+        # Not before the address is taken: its account may be deleted meanwhile.
+        plan_key = await _plan_of(connection, account)
         await connection.fetch(
             statements("assignments")["assign"],
-            *(account.id, 0, account.plan_key, None, SYSTEM, "registered", account.at),
+            *(account.id, 0, plan_key, None, SYSTEM, "registered", account.at),
         )
         await keep_session(connection, session)
         if guest is not None:
@@ -144,6 +157,15 @@ async def make_account(
                 statements("carried")["keep_guest"], account.id, guest.id, guest.shard, account.at
             )
         await connection.execute(named["forget_registrations"], proven.address)
+
+
+async def _plan_of(connection: "asyncpg.Connection[asyncpg.Record]", account: NewAccount) -> str:
+    returned = account.returned
+    if returned is None:
+        return account.plan_key
+    named = statements("registrations")["was_deleted"]
+    was_deleted = await connection.fetchval(named, returned.digest) is not None
+    return returned.plan_key if was_deleted else account.plan_key
 
 
 async def forget_expired(database: Database, now: datetime) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from db.mail import post
 from db.pool import Database
 from db.queries import statements
-from db.sessions import NewSession, keep_session
+from db.sessions import NewSession, holds_secret, keep_session
 from schema.instants import EPOCH
 from schema.mail import Letter
 
@@ -33,16 +33,20 @@ async def secret_of_account(database: Database, account_id: str) -> Secret | Non
 
 
 async def change_password(
-    database: Database, account_id: str, password_hash: str, session: NewSession
-) -> None:
-    """Set another password: every session and every token that could set one ends, and `session`
-    begins."""
-    named = statements("accounts")
+    database: Database, proven: Secret, password_hash: str, session: NewSession
+) -> bool:
+    """Set another password in place of the one that was proven: every session and every token that
+    could set one ends, and `session` begins. False, and nothing changed, when the account has
+    another by now, or is gone."""
+    named, account_id = statements("accounts"), proven.account_id
     async with database.connection() as connection, connection.transaction():
+        if not await holds_secret(connection, account_id, proven.password_hash):
+            return False
         await connection.execute(named["set_password"], account_id, password_hash)
         await connection.execute(named["forget_resets"], account_id)
         await connection.execute(statements("sessions")["end_sessions"], account_id, None)
         await keep_session(connection, session)
+    return True
 
 
 async def reset_password(
@@ -52,6 +56,8 @@ async def reset_password(
     Every session, and every other token, ends."""
     named = statements("accounts")
     async with database.connection() as connection, connection.transaction():
+        # Before the token: whoever has the account may want it, to end all tokens.
+        await connection.execute(named["hold_secret"], account_id)
         if await connection.fetchval(named["use_reset"], digest) is None:
             return False
         await connection.execute(named["set_password"], account_id, password_hash)

@@ -56,15 +56,33 @@ async def keep_session(
     await connection.execute(named["end_all_but_newest"], session.account_id, SESSIONS_MAX)
 
 
-async def begin_session(database: Database, session: NewSession, guest: Viewer | None) -> None:
-    """Keep a session; `guest` is whom the account takes over, noted for metering/carryover.py."""
+async def begin_session(
+    database: Database, session: NewSession, proven_by: str | None, guest: Viewer | None
+) -> bool:
+    """Keep a session of whoever knew the password of the hash `proven_by`; False, and nothing kept,
+    when the account has another by now, or is gone.
+
+    `guest` is whom the account takes over, noted for metering/carryover.py.
+    """
     async with database.connection() as connection, connection.transaction():
+        if not await holds_secret(connection, session.account_id, proven_by):
+            return False
         await keep_session(connection, session)
         if guest is not None:
             await connection.execute(
                 statements("carried")["keep_guest"],
                 *(session.account_id, guest.id, guest.shard, session.at),
             )
+    return True
+
+
+async def holds_secret(
+    connection: "asyncpg.Connection[asyncpg.Record]", account_id: str, proven_by: str | None
+) -> bool:
+    """Whether an account has that hash of its password, which then stays until the transaction of
+    the connection ends: checking a password takes a while, in which it may have been changed."""
+    kept = await connection.fetchval(statements("accounts")["hold_secret"], account_id)
+    return kept is not None and kept == proven_by
 
 
 async def sessions_of(database: Database, account_id: str, now: datetime) -> list[Session]:

@@ -12,11 +12,12 @@ from schema.people import ViewerKind
 
 def account_of(context: Context) -> Account | Unauthenticated:
     """Whoever is logged in or holds a key."""
-    if context.visit.account is None:
-        return Unauthenticated(
-            problem_code=ProblemCode.UNAUTHENTICATED, message="Log in to do this."
-        )
-    return context.visit.account
+    return nobody() if context.visit.account is None else context.visit.account
+
+
+def nobody() -> Unauthenticated:
+    """The refusal of whoever has to be an account, and is none or none any more."""
+    return Unauthenticated(problem_code=ProblemCode.UNAUTHENTICATED, message="Log in to do this.")
 
 
 def person_of(context: Context) -> Account | Unauthenticated | Forbidden:

@@ -6,6 +6,7 @@ client with a traceback; this one passes the whole graphql-http audit (tests/con
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -49,6 +50,10 @@ processor runs them all, and each would be slower: the answers of the stores wou
 they seem late."""
 TURN_SECONDS = 10.0
 """How long an operation waits for its turn before the reader is told to ask again."""
+
+KNOWN_SECONDS = 1.0
+"""How long somebody is taken for who they were when their request began. A body may take thirty
+times that to arrive, and its session or key may have ended meanwhile."""
 
 _HEADERS = {
     "Vary": f"Accept, Origin, Sec-Fetch-Site, Authorization, Cookie, {VIEWER_HEADER}",
@@ -135,8 +140,13 @@ class GraphQLView:
         try:
             _refuse_unanswerable(request, media_type)
             refuse_foreign_page(request, self._allowed_origins)
-            visit = await self._identify(request)
-            answer = await self._answer(request, visit, media_type == GRAPHQL_RESPONSE, request_id)
+            visit, params = await self._asked(request)
+            call = Call(
+                visit, self._limits[visit.viewer_kind], request_id, idempotency_key(request)
+            )
+            answer = await self._answer(
+                request.method, params, call, media_type == GRAPHQL_RESPONSE
+            )
         except HTTPException as refused:
             answer = _refused(refused, request_id)
         except ClientDisconnect:
@@ -153,19 +163,23 @@ class GraphQLView:
             response.headers.append(name, value)
         return response
 
-    async def _answer(
-        self, request: Request, visit: Visit, may_say_400: bool, request_id: str
-    ) -> _Answer:
-        limits = self._limits[visit.viewer_kind]
-        call = Call(visit, limits, request_id, idempotency_key(request))
-        params = await read_params(request, limits.body_bytes)
+    async def _asked(self, request: Request) -> tuple[Visit, Params]:
+        """Who asks, once all of the request is there, and what."""
+        began = time.monotonic()
+        visit = await self._identify(request)
+        params = await read_params(request, self._limits[visit.viewer_kind].body_bytes)
+        if time.monotonic() - began > KNOWN_SECONDS:
+            visit = await self._identify(request)
+        return visit, params
+
+    async def _answer(self, method: str, params: Params, call: Call, may_say_400: bool) -> _Answer:
         try:
-            result = await self._run(request.method, params, call)
+            result = await self._run(method, params, call)
         except TimeoutError:
-            return _late(limits, request_id)
+            return _late(call.limits, call.request_id)
         body: dict[str, Any] = {}
         if result.errors:
-            body["errors"] = shown(result.errors, request_id)
+            body["errors"] = shown(result.errors, call.request_id)
         # Only a request that never began to execute has no `data` entry at all.
         if result.data is None and result.errors and all(e.path is None for e in result.errors):
             return _Answer(body, _REQUEST_ERROR_STATUS if may_say_400 else 200)

@@ -225,16 +225,18 @@ class Guests:
         token = self._token(request)
         read = self.tokens.read(token) if token else None
         viewer = self._viewer(*read) if read else None
-        return Visit(
+        visit = Visit(
             viewer=viewer,
             may_charge=may_charge(request.method, request.headers),
             client=_client_class(request),
-            mint=lambda: self._mint(request, is_first=read is None),
             reassign=self._reassign,
             guest=viewer,
             network=lambda: self.network_of(str(self._address(request))),
             is_exempt=lambda: self._is_exempt(request, self._address(request)),
         )
+        # One in the place of a guest that may ask no more must not be made to be the same again.
+        visit.mint = lambda: self._mint(request, is_first=read is None and visit.minted is None)
+        return visit
 
     @property
     def cookie(self) -> Cookie:

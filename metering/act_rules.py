@@ -70,6 +70,9 @@ def event_of_act(
     if isinstance(act, AdoptGuest):
         assert plan is not None, "a guest is adopted into a window of the account's plan"
         window = window_in_force(viewer, plan, now_ms).at
+        # As a view under it, an adoption under an unlimited plan gives back nothing that was used.
+        if plan.page_view_limit is None and viewer.window is not None:
+            window = viewer.window
         common |= {"viewer_id": act.viewer.id, "guest_id": act.guest_id}
         return GuestAdopted(**common, window=window, codes=act.codes)
     return _event(viewer, act, common)

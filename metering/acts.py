@@ -85,7 +85,8 @@ def adopt_call(act: AdoptGuest, plan: Plan, window: Window) -> Call:
     codes = " ".join(map(str, act.codes))
     arguments = (viewer.id, act.request_id, act.guest_id, codes, viewer.assignment.number)
     names = keys_of(viewer.shard).of_viewer(viewer.id, act.request_id)
-    return Call(script("adopt"), names, (*arguments, *window_arguments(plan, window)))
+    unlimited = int(plan.page_view_limit is None)
+    return Call(script("adopt"), names, (*arguments, *window_arguments(plan, window), unlimited))
 
 
 def result_of(shard: int, reply: Sequence[Any]) -> ActResult:

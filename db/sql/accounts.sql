@@ -53,6 +53,15 @@ SELECT password_hash
 FROM account
 WHERE id = $1;
 
+-- name: hold_secret
+-- The hash of an account's password, which nobody changes before the transaction ends: one row or
+-- none. Whoever changes what an account is entered by begins with it, so that none waits for another.
+-- $1 account id
+SELECT password_hash
+FROM account
+WHERE id = $1
+FOR NO KEY UPDATE;
+
 -- name: set_password
 -- Sets the hash of an account's password; returns nothing.
 -- $1 account id, $2 hash
@@ -61,12 +70,14 @@ SET password_hash = $2
 WHERE id = $1;
 
 -- name: keep_reset
--- Lets whoever has a token set the password of an address's account: its id, no row without one.
+-- Lets whoever has a token set the password of an address's account: its id, no row without one, or
+-- where it is being deleted.
 -- $1 address in its one form, $2 SHA-256 of the token, $3 when it ends
 INSERT INTO password_reset (digest, account_id, expires_at)
 SELECT $2, a.id, $3::timestamptz
 FROM account AS a
 WHERE a.address = $1
+FOR KEY SHARE
 RETURNING account_id;
 
 -- name: reset_by_digest

@@ -1,9 +1,10 @@
 -- name: delete_account
--- Deletes an account and everything of it here: its e-mail as written, no row without one.
+-- Deletes an account and everything that hangs on it: its e-mail as written and the address in its
+-- one form, no row without one.
 -- $1 account id
 DELETE FROM account
 WHERE id = $1
-RETURNING email;
+RETURNING email, address;
 
 -- name: keep_deleted_address
 -- Keeps that an address had an account; returns nothing.

@@ -62,10 +62,12 @@ DELETE FROM letter
 WHERE dropped_at < now() - $1::float8 * interval '1 second';
 
 -- name: erase_letters
--- Forgets every letter to an address, sent or not; returns nothing.
--- $1 the address, in any case of letters
+-- Forgets every letter to an address, sent or not, however it was written: in any case of letters,
+-- and with anything or nothing behind a plus. Returns nothing.
+-- $1 the address
 DELETE FROM letter
-WHERE lower(recipient) = lower($1);
+WHERE regexp_replace(lower(recipient), '[+][^@]*@', '@')
+    = regexp_replace(lower($1), '[+][^@]*@', '@');
 
 -- name: letters
 -- What waits and what was given up, newest last.

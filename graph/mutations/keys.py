@@ -7,7 +7,7 @@ from typing import Annotated
 import strawberry
 
 from db.keys import KeyRefusal
-from graph.access import partner_of
+from graph.access import nobody, partner_of
 from graph.context import Context, Info
 from graph.lookup import unavailable
 from graph.people.keys import RULES, Made
@@ -141,6 +141,8 @@ class KeyMutations:
             done = await context.services.keys.create(partner, change, label, wanted, expires_at)
         except StoreUnavailable as away:
             return unavailable(away)
+        if done is KeyRefusal.NO_ACCOUNT:
+            return nobody()
         if done is KeyRefusal.TOO_MANY:
             return InvalidInput.at([], "TOO_MANY_KEYS", f"{_TOO_MANY}.")
         if not isinstance(done, Made):
@@ -233,7 +235,7 @@ def _invalid(faults: Sequence[FieldProblem]) -> InvalidInput:
 
 def _not_rotated(refusal: KeyRefusal) -> InvalidInput | NotFound | Conflict:
     match refusal:
-        case KeyRefusal.NO_KEY:
+        case KeyRefusal.NO_KEY | KeyRefusal.NO_ACCOUNT:
             return NotFound.because(_NO_KEY)
         case KeyRefusal.TOO_MANY:
             message = f"{_TOO_MANY}, or leave no overlap."

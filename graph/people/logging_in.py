@@ -8,6 +8,7 @@ import structlog
 from db.accounts import account_by_id
 from db.erasures import delete_account
 from db.secrets import (
+    Secret,
     change_password,
     keep_reset,
     reset_by_digest,
@@ -42,6 +43,8 @@ _log = structlog.get_logger(__name__)
 
 RESET_LIFE = timedelta(hours=1)
 """How long a mailed link that sets a password is good."""
+_NOT_BOTH = "The address or the password is wrong."
+_NOT_IT = "The password is wrong."
 _NO_RESET = "The link is wrong, used or over. Ask for another."
 
 
@@ -63,10 +66,11 @@ async def log_in(
     secret = await secret_of_address(database, address.key) if address else None
     is_right = await people.passwords.is_right(password, secret.password_hash if secret else None)
     account = await account_by_id(database, secret.account_id) if secret and is_right else None
-    if account is None:
-        return _wrong("The address or the password is wrong.")
+    if secret is None or account is None:
+        return _wrong(_NOT_BOTH)
     session, token = new_session(account.id, account.kind, context.now, as_token=as_token)
-    await begin_session(database, session, context.visit.guest)
+    if not await begin_session(database, session, secret.password_hash, context.visit.guest):
+        return _wrong(_NOT_BOTH)
     return await enter(context, account, session, token)
 
 
@@ -102,29 +106,29 @@ async def change(
     Raises StoreUnavailable, TooBusy."""
     if (fault := fault_of(new, account.email.lower())) is not None:
         return InvalidInput.at(["input", "newPassword"], "PASSWORD", fault)
-    refusal = await refusal_of_password(context, account, old)
-    if refusal is not None:
-        return refusal
+    proven = await _proven(context, account, old)
+    if not isinstance(proven, Secret):
+        return proven
     visit, database = context.visit, context.services.database
     as_token = visit.session is not None and visit.session.client is ClientClass.APP
     session, token = new_session(account.id, account.kind, context.now, as_token=as_token)
     hashed = await context.services.people.passwords.hashed(new)
-    await change_password(database, account.id, hashed, session)
+    if not await change_password(database, proven, hashed, session):
+        return _wrong(_NOT_IT)
     return await enter(context, account, session, token)
 
 
-async def refusal_of_password(
+async def _proven(
     context: Context, account: Account, password: str
-) -> RateLimited | Unauthenticated | None:
-    """None when that is the password of whoever is logged in; a session that was left open, or
-    stolen, is not enough for what cannot be undone. Raises StoreUnavailable, TooBusy."""
+) -> Secret | RateLimited | Unauthenticated:
+    """The secret of whoever is logged in, when that is its password; a session that was left open,
+    or stolen, is not enough for what cannot be undone. Raises StoreUnavailable, TooBusy."""
     people = context.services.people
     if wait := await people.tries.wait_seconds((PASSWORD_OF_ACCOUNT, account.id)):
         return RateLimited.after(wait)
     secret = await secret_of_account(context.services.database, account.id)
-    if await people.passwords.is_right(password, secret.password_hash if secret else None):
-        return None
-    return _wrong("The password is wrong.")
+    is_right = await people.passwords.is_right(password, secret.password_hash if secret else None)
+    return secret if secret and is_right else _wrong(_NOT_IT)
 
 
 async def ask_to_reset(
@@ -173,14 +177,15 @@ async def delete(
 ) -> RateLimited | Unauthenticated | None:
     """Delete the account and all that is known of it; None when it is gone. The ledger follows
     when it answers. Raises StoreUnavailable, TooBusy."""
-    refusal = await refusal_of_password(context, account, password)
-    if refusal is not None:
-        return refusal
+    proven = await _proven(context, account, password)
+    if not isinstance(proven, Secret):
+        return proven
     people = context.services.people
     address = read_address(account.email)
     assert address is not None, "it was read when it was registered"
     digest = people.digest("deleted address", address.key)
-    await delete_account(context.services.database, account.id, digest, context.now)
+    if not await delete_account(context.services.database, proven, digest, context.now):
+        return _wrong(_NOT_IT)
     _leave(context)
     try:
         await people.erase(account.id)

@@ -16,6 +16,10 @@ Answer = TypeVar("Answer")
 LENGTH_MIN = 10
 LENGTH_MAX = 200
 """In characters. Length is what counts (NIST SP 800-63B, 3.1.1); nothing else is asked for."""
+TYPED_MAX = 4 * LENGTH_MAX
+"""In characters. A password that keeps its rules has no more, in whatever form a keyboard composed
+its letters; of a longer text nothing is read, since bringing it into one form takes a time that
+grows with the square of its marks, and no other thread runs meanwhile."""
 WAITING_MAX = 64
 """Passwords that wait for a thread; each takes about 30 ms."""
 
@@ -58,6 +62,8 @@ class Passwords:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, password: str, kept: str | None) -> bool:
+        if len(password) > TYPED_MAX:
+            password, kept = "", None
         try:
             is_right = _HASHER.verify(kept or self._nobodys, _one_form(password))
         except (Argon2Error, InvalidHashError):

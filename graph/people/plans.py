@@ -11,19 +11,38 @@ from datetime import datetime
 
 import structlog
 
-from db.assignments import Assigned, Untold, all_untold, assign_once, note_told, untold
+from db.accounts import account_by_id
+from db.assignments import Assigned, Untold, all_untold, assign, assign_once, note_told, untold
 from db.plans import PlanBook
 from db.pool import Database
 from metering.meter import Meter
 from metering.requests import derived_id
 from metering.shards import shard_of
-from schema.acts import SetPlan
+from schema.accounts import Account
+from schema.acts import SYSTEM, SetPlan
 from schema.errors import StoreUnavailable
 
 _log = structlog.get_logger(__name__)
 
 TOLD_AT_ONCE = 200
 """Assignments that one round tells the ledger at most."""
+
+
+async def in_force(database: Database, account: Account, now: datetime) -> Account:
+    """The account on the plan that is in force now: the free one when another has ended. Raises
+    StoreUnavailable."""
+    if account.plan_ends_at is None or now < account.plan_ends_at:
+        return account
+    await assign(
+        database,
+        account.id,
+        None,
+        ends_at=None,
+        actor=SYSTEM,
+        reason="The plan before it ended.",
+        instead_of=account.assignment.number,
+    )
+    return await account_by_id(database, account.id) or account
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from db.accounts import account_by_address, account_by_id
-from db.erasures import was_deleted
 from db.registrations import (
     AddressTaken,
     BudgetSpent,
     NetworkBudget,
     NewAccount,
     Registration,
+    Returned,
     keep_registration,
     kept_until,
     make_account,
@@ -70,13 +70,14 @@ async def register(
     network = (await context.visit.network()).digest
     if wait := await people.tries.wait_seconds((REGISTER_IN_NETWORK, network)):
         return RateLimited.after(wait)
-    name = name_of(context, "register", address.key)
-    if other := await mismatch(context, name, {"email": address.email}):
+    who = people.digest("address", address.key).hex()
+    name = name_of(context, "register", who)
+    # Under a key: what is kept of it for a day outlives an account that is deleted meanwhile.
+    if other := await mismatch(context, name, people.digest("e-mail", address.email).hex()):
         return other
     request_id = request_id_of(name)
     if (before := await kept_until(database, request_id)) is not None:
         return VerificationSent(sent_to=address.email, expires_at=before)
-    who = people.digest("address", address.key).hex()
     if wait := await people.tries.wait_seconds((REGISTER_ADDRESS, who)):
         return RateLimited.after(wait)
     password_hash = await people.passwords.hashed(password)
@@ -129,9 +130,9 @@ async def verify(
     proven = await _proven(context, proof)
     if not isinstance(proven, Registration):
         return proven
-    returned = await was_deleted(database, people.digest("deleted address", proven.address))
-    plan = RETURNED_PLAN if returned else FREE_PLAN
-    account = NewAccount(f"u{secrets.token_urlsafe(16)}", plan, context.now)
+    returned = Returned(people.digest("deleted address", proven.address), RETURNED_PLAN)
+    id = f"u{secrets.token_urlsafe(16)}"
+    account = NewAccount(id, FREE_PLAN, context.now, returned)
     session, token = new_session(account.id, ViewerKind.REGISTERED, context.now, as_token=as_token)
     budget = NetworkBudget(network.digest, context.now.date(), people.accounts_a_day)
     try:

@@ -8,6 +8,7 @@ import structlog
 
 from db.sessions import NewSession
 from graph.context import Context
+from graph.people.plans import in_force
 from graph.people.tokens import new_token, token_digest
 from graph.viewer import SessionStarted, Viewer
 from metering.shards import shard_of
@@ -56,6 +57,7 @@ async def enter(
     """From here on the account asks: its guests are taken over, as far as the ledger answers, and
     the token is handed out, in a cookie or, to an app, in the answer."""
     people, visit = context.services.people, context.visit
+    account = await in_force(context.services.database, account, context.now)
     viewer = account.viewer(shard_of(account.id))
     try:
         await people.carry_over.finish(viewer)

@@ -22,14 +22,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from db.accounts import account_by_id, account_by_session
-from db.assignments import assign
 from db.pool import Database
 from graph.cookies import Cookie
 from graph.identity import Guests, Visit
+from graph.people.plans import in_force
 from graph.people.tokens import is_token, token_digest
 from metering.shards import shard_of
 from schema.accounts import KEY_PREFIX, Account, ApiKey, Session
-from schema.acts import SYSTEM
 from schema.people import Viewer
 from schema.usage import ClientClass
 
@@ -113,19 +112,7 @@ class Visitors:
         return viewer if account is None else self.viewer_of(await self._in_force(account))
 
     async def _in_force(self, account: Account) -> Account:
-        """The account on the plan that is in force now: the free one when another has ended."""
-        if account.plan_ends_at is None or self.now() < account.plan_ends_at:
-            return account
-        await assign(
-            self.database,
-            account.id,
-            None,
-            ends_at=None,
-            actor=SYSTEM,
-            reason="The plan before it ended.",
-            instead_of=account.assignment.number,
-        )
-        return await account_by_id(self.database, account.id) or account
+        return await in_force(self.database, account, self.now())
 
 
 def _refuse_key_in_address(request: Request) -> None:

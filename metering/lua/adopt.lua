@@ -1,7 +1,7 @@
 #!lua
 -- adopt(keys = {log, head, viewer, receipt, flood, waiting},
 --       argv = {viewer id, request id, guest id, codes, assignment,
---               window kind, window number, starts, ends})
+--               window kind, window number, starts, ends, 0|1 unlimited})
 --   -> {'DONE', '<type> <epoch> <stream id>', 0|1 replayed}
 --    | {'UNCHANGED'} | {'TOO_MANY_GUESTS'} | {'STALE_ASSIGNMENT'}
 --    | {'STALE_WINDOW', now, last window or ''}
@@ -10,11 +10,13 @@
 -- this request, kept for an hour; flood, waiting as in shared/floods.lua.
 --
 -- Opens for an account, uncharged, what a sealed guest had open; each guest once, at most five in
--- the account's life. The window as in record_view.lua. Atomic so that no view of the account is
--- charged for a code while it is being taken over.
+-- the account's life. The window as in record_view.lua, but for an unlimited plan, which leaves the
+-- account the window it was last charged in: what it has used of that is not given back. Atomic so
+-- that no view of the account is charged for a code while it is being taken over.
 
 local log, head, viewer, receipt, flood, waiting = unpack(KEYS)
-local viewer_id, request, guest, codes, assignment, kind, number, starts, ends = unpack(ARGV)
+local viewer_id, request, guest, codes, assignment = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local kind, number, starts, ends, unlimited = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 
 -- include ledger
 -- include windows
@@ -24,6 +26,7 @@ demand_viewer('viewer id', viewer_id, 'u')
 demand_viewer('guest id', guest, 'g')
 demand('assignment', assignment, '^%d+$')
 demand_window(kind, number, starts, ends)
+demand('unlimited', unlimited, '^[01]$')
 for code in string.gmatch(codes, '%S+') do demand_code(code) end
 demand_request(request)
 
@@ -44,6 +47,7 @@ if not number then return {'STALE_WINDOW', now, last_window or ''} end
 
 settle(now)
 local window = kind .. '.' .. whole(number)
+if unlimited == '1' and last_window then window = last_window end
 local answer = done(receipt, 'adopt', 'viewer', viewer_id, 'window', window, 'from', guest,
   'codes', codes, 'request', string.sub(request, 1, 12))
 open_window(viewer, window, last_window, anchor)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from db.pool import Database
+from db.queries import statements
 from schema.errors import StoreUnavailable
 from tests.graph.partners import (
     CREATE,
@@ -425,6 +426,19 @@ async def test_fifty_equal_rotations_at_once_make_one_key(
     assert {answer["__typename"] for answer in answers} == {"RotateApiKeySuccess"}
     assert len({answer["secret"] for answer in answers}) == 1
     assert len(await stored(database)) == 2
+
+
+async def test_account_that_is_being_deleted_gets_no_key(
+    site: Site, partner: Person, database: Database
+) -> None:
+    async with database.connection() as connection, connection.transaction():
+        delete = statements("erasures")["delete_account"]
+        await connection.execute(delete, partner.account_id)
+        asked = asyncio.create_task(site.change(CREATE, partner))
+        await asyncio.sleep(0.2)
+
+    assert (await asked)["__typename"] == "Unauthenticated"
+    assert await stored(database) == []
 
 
 async def test_another_request_under_the_same_key_is_a_mismatch(

@@ -9,6 +9,7 @@ from metering.verify import verify_live
 from schema.acts import ActOutcome
 from schema.events import AllowanceGranted, GuestAdopted, UnlockVoided, WindowReset
 from schema.people import Viewer
+from schema.plans import WindowKind
 from schema.usage import Decision, Outcome
 from tests.metering.acts import (
     adopt,
@@ -34,6 +35,7 @@ from tests.metering.ledgers import (
     ms,
     on_plan,
     outcomes,
+    plan,
     view_of,
 )
 
@@ -251,6 +253,26 @@ async def test_a_carry_over_that_was_cut_off_is_finished_by_asking_again(ledger:
     assert (again.outcome, again.codes) == (ActOutcome.UNCHANGED, (code(1),))
     assert [result.outcome for result in adopted] == [ActOutcome.DONE, ActOutcome.UNCHANGED]
     assert sum(isinstance(event, GuestAdopted) for event in await ledger.log()) == 1
+
+
+async def test_a_carry_over_under_an_unlimited_plan_gives_nothing_back(
+    ledger: Ledger, plans: Plans
+) -> None:
+    """Its window may be of another kind than the one in which the account was charged."""
+    plans.add(plan("club", None, window=WindowKind.MONTH))
+    visitor, account = guest(), member()
+    await decide(ledger, view_of(account, 1))
+    await decide(ledger, view_of(account, 2))
+    await decide(ledger, view_of(visitor, 3))
+    before = await left(ledger, account)
+
+    adopted = await carry_over(ledger, visitor, on_plan(account, "club", 1))
+
+    back = on_plan(account, "registered", 2)
+    assert adopted is ActOutcome.DONE
+    assert await left(ledger, back) == before
+    again = [view_of(back, number) for number in (1, 2, 3)]
+    assert await outcomes(ledger, *again) == ["REPEATED"] * 3
 
 
 async def test_a_guest_becomes_one_account_only(ledger: Ledger) -> None:

@@ -105,6 +105,23 @@ async def test_a_sealed_guests_cookie_opens_nothing_any_more(site: Site) -> None
     assert thief.client.cookies["codestile_guest"] != kept
 
 
+async def test_a_request_named_as_a_sealed_guests_first_makes_a_new_guest(site: Site) -> None:
+    """The name of a first request makes the same guest again, so that a lost answer costs none."""
+    reader = await site.browser()
+    first = await reader.open("I10", Idempotency_Key="open-a-page")
+    await site.member(reader)
+    await reader.change("logOut { __typename }")
+
+    page = await reader.open("J45", Idempotency_Key="open-a-page")
+
+    assert first["view"]["wasCharged"] is True
+    assert page["__typename"] == "CodePage"
+    assert page["view"] == {
+        "wasCharged": True,
+        "allowance": {"limit": 1, "used": 1, "remaining": 0},
+    }
+
+
 async def test_however_many_guests_are_pumped_in_five_are_taken_over(site: Site) -> None:
     reader = await site.browser()
     email = await site.member(reader)

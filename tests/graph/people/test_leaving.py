@@ -1,7 +1,9 @@
 """A deleted account is gone here at once, from the ledger as well, and gives nothing twice."""
 
 from datetime import timedelta
+from hashlib import sha256
 
+import orjson
 import redis
 
 from db.assignments import assign
@@ -86,11 +88,12 @@ async def test_a_paid_plan_that_ends_gives_no_new_free_views_either(site: Site) 
     )
     paid = await again.viewer("kind allowance { limit }")
     site.clock.pass_by(days=30)
-    await log_in(again, email)
+    started = await log_in(again, email)
 
     over = await again.viewer("kind user { planKey } allowance { limit }")
 
     assert paid == {"kind": "SUBSCRIBER", "allowance": {"limit": None}}
+    assert started["viewer"]["kind"] == "REGISTERED"
     assert over == {
         "kind": "REGISTERED",
         "user": {"planKey": "returned"},
@@ -108,3 +111,23 @@ async def test_of_a_deleted_address_a_keyed_digest_stays(site: Site) -> None:
 
     assert {len(row["digest"]) for row in rows} == {32}
     assert kept == []
+
+
+async def test_nothing_of_a_deleted_address_stays_however_it_was_written(site: Site) -> None:
+    reader, host = await site.browser(), await site.browser()
+    email = await site.member(reader)
+    name, tagged = email.partition("@")[0], email.replace("@", "+later@")
+    await register(host, tagged, Idempotency_Key=f"again-{name}")
+    await host.change(f'requestPasswordReset(email: "{tagged}") {{ __typename }}')
+
+    deleted = await reader.change(DELETE)
+
+    assert deleted["__typename"] == "AccountDeleted"
+    for table in ("account", "letter", "registration"):
+        statement = f"SELECT count(*) FROM {table} AS t WHERE t::text LIKE '%' || $1 || '%'"
+        [row] = await site.database.fetch(statement, name)
+        assert (table, row["count"]) == (table, 0)
+    guessed = [sha256(orjson.dumps(given)).digest() for given in ({"email": tagged}, tagged)]
+    named = "SELECT count(*) FROM named_request WHERE input = ANY ($1::bytea[])"
+    [row] = await site.database.fetch(named, guessed)
+    assert row["count"] == 0

@@ -1,9 +1,11 @@
 """Sessions begin with the password, are told apart, and end on both sides."""
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from graph import http
 from graph.people import passwords
 from tests.graph.people.conftest import (
     PASSWORD,
@@ -407,3 +409,26 @@ async def test_a_page_of_another_site_changes_nothing(site: Site) -> None:
 
     assert response.status_code == 403
     assert (await reader.viewer("kind"))["kind"] == "REGISTERED"
+
+
+async def test_a_session_that_ends_while_a_body_arrives_asks_nothing(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever sends the last byte late goes on for as long as a body may take."""
+    owner, thief = await site.browser(), await site.browser()
+    email = await site.member(owner)
+    await log_in(thief, email)
+    monkeypatch.setattr(http, "KNOWN_SECONDS", 0.0)
+
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b'{"query": "{ viewer { kind '
+        ended = await owner.change("revokeOtherSessions { ... on SessionsEnded { count } }")
+        assert ended == {"count": 1}
+        yield b'} }"}'
+
+    response = await thief.client.post(
+        "/graphql", content=slowly(), headers={"Content-Type": "application/json"}
+    )
+
+    assert response.json() == {"data": {"viewer": {"kind": "GUEST"}}}
+    assert len(thief.client.cookies) == 0
