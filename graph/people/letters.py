@@ -11,7 +11,8 @@ def to_prove(email: str, code: str, link: str, expires_at: datetime) -> Letter:
     """With it whoever reads the address's mail shows that it is theirs."""
     return _letter(
         email,
-        f"{code} is your Codestile code",
+        # Without the code: subjects are listed to operators and kept by mail servers.
+        "Prove your address for Codestile",
         f"Your code is {code}. Enter it where you registered, or open this link:\n\n{link}\n\n"
         f"Both are good until {_shown(expires_at)}. Then your account is made, and you can open "
         f"more code pages.\n\n{_UNASKED} Give the code to nobody.",

@@ -11,7 +11,8 @@ VERIFY_IN_NETWORK = Rate("verify in a network", 50, 30)
 VERIFY_ADDRESS = Rate("verify an address", 5, 1800)
 LOG_IN_IN_NETWORK = Rate("log in in a network", 100, 5)
 LOG_IN_ADDRESS_IN_NETWORK = Rate("log in to an address in a network", 5, 60)
-# Nobody is locked out by strangers who try his address elsewhere, unless they are very many.
+# No network alone locks anybody out. Twenty together can: then what their owner has left is a new
+# password by mail, since passwords could be guessed from many networks otherwise.
 LOG_IN_ADDRESS = Rate("log in to an address", 100, 30)
 RESET_IN_NETWORK = Rate("reset in a network", 20, 300)
 RESET_ADDRESS = Rate("reset an address", 3, 1800)

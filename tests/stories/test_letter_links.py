@@ -30,7 +30,7 @@ async def test_the_printed_links_are_answered_and_their_tokens_work(
             "mutation ($input: RegisterInput!) { register(input: $input) { __typename } }",
             {"input": {"email": EMAIL, "password": PASSWORD}},
         )
-        origin, path, token = await printed_link(run, data, "is your Codestile code")
+        origin, path, token = await printed_link(run, data, "Prove your address for Codestile")
         page = await reader.client.get(origin + path)
         proven = await reader.ask(
             "mutation ($input: VerifyEmailInput!) { verifyEmail(input: $input) "
