@@ -4,6 +4,7 @@ Every answer is a value, a member of the field's result union. docs/access.md li
 of viewer may ask; tests/graph/people/test_access.py holds the same table against the schema.
 """
 
+from graph import offers
 from graph.context import Context
 from graph.types.problems import Forbidden, ProblemCode, Unauthenticated
 from schema.accounts import Account, ApiScope
@@ -52,6 +53,21 @@ def lacks(context: Context, scope: ApiScope) -> Forbidden | None:
         problem_code=ProblemCode.FORBIDDEN,
         message=f"This key was not given the scope {scope}.",
         required_scope=scope,
+    )
+
+
+async def may_not_ask_catalogue(context: Context) -> Forbidden | None:
+    """The refusal of whoever may not ask the catalogue in batches: that is for partners (a key
+    needs the scope CROSSWALKS_READ), subscribers and staff."""
+    if refused := lacks(context, ApiScope.CROSSWALKS_READ):
+        return refused
+    if (await context.plan()).can_list_crosswalks:
+        return None
+    return Forbidden(
+        problem_code=ProblemCode.FORBIDDEN,
+        message="Questions to the catalogue in batches are for partners, subscribers and staff. "
+        "What is known of one code stands in the sections of its page.",
+        upgrade=offers.batch_offer(),
     )
 
 

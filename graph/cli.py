@@ -12,6 +12,7 @@ from graph.command import run as _run
 from graph.command import settings_of as _settings
 from graph.desk_cli import desk_app
 from graph.ledger_cli import mending_app
+from graph.load_cli import load_app
 from graph.mail_cli import mail_app
 from graph.staff_cli import staff_app
 from schema.errors import CodestileError
@@ -23,7 +24,6 @@ app = typer.Typer(
     help="GraphQL backend of a medical-coding reference site.",
     pretty_exceptions_enable=False,
 )
-load_app = typer.Typer(no_args_is_help=True, help="Load official files into the catalogue.")
 ledger_app = typer.Typer(
     no_args_is_help=True, help="Prove, correct, mend and export the usage ledger."
 )
@@ -111,25 +111,6 @@ def migrate(data: Data = None) -> None:
 
     applied = _run(work())
     print("\n".join(applied) or "nothing to apply")
-
-
-@load_app.command("default")
-def load_default(data: Data = None) -> None:
-    """Load every release that the installed packages carry; loaded ones are left alone."""
-    from rich.console import Console
-
-    from db.load import LoadReport, load_default
-    from db.migrate import migrate as apply
-    from graph.progress import showing_progress, table_of
-    from graph.stores import stores_to_use
-
-    async def work() -> tuple[LoadReport, ...]:
-        async with stores_to_use(_settings(data=data)) as urls:
-            await apply(urls.database_url)
-            with showing_progress() as progress:
-                return await load_default(urls.database_url, progress=progress)
-
-    Console().print(table_of(_run(work())))
 
 
 @ledger_app.command()

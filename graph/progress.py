@@ -1,6 +1,6 @@
 """Progress of a load: bars on a terminal, nothing elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -34,7 +34,7 @@ def showing_progress() -> Iterator[Report]:
         yield report
 
 
-def table_of(reports: tuple[LoadReport, ...]) -> Table:
+def table_of(reports: Sequence[LoadReport]) -> Table:
     """What a load did, a line a release, within 80 columns."""
     table = Table("release", "rows", "result", box=None)
     for done in reports:

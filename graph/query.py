@@ -7,8 +7,8 @@ from typing import Annotated
 import strawberry
 
 from db import crosswalks as crosswalk_reads
-from graph import nodes, offers
-from graph.access import lacks
+from graph import nodes
+from graph.access import lacks, may_not_ask_catalogue
 from graph.context import Info
 from graph.day import Day
 from graph.limits import LIMITS
@@ -33,7 +33,6 @@ from graph.types.pages import CodePageResult
 from graph.types.problems import (
     Forbidden,
     InvalidInput,
-    ProblemCode,
     RateLimited,
     ServiceUnavailable,
 )
@@ -140,15 +139,8 @@ class Query(StaffQueries):
         other readers find the crosswalks of one code in the sections of its page. A key needs the
         scope CROSSWALKS_READ."""
         context = info.context
-        if refused := lacks(context, ApiScope.CROSSWALKS_READ):
+        if refused := await may_not_ask_catalogue(context):
             return refused
-        if not (await context.plan()).can_list_crosswalks:
-            return Forbidden(
-                problem_code=ProblemCode.FORBIDDEN,
-                message="Crosswalks in batches are for partners, subscribers and staff. "
-                "The crosswalks of one code are a section of its page.",
-                upgrade=offers.batch_offer(),
-            )
         _bound(info, "sources", len(sources))
         on = day_of(as_of, context.today)
         if isinstance(on, InvalidInput):

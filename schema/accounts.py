@@ -58,7 +58,7 @@ class ApiScope(StrEnum):
     PAGES_READ = "PAGES_READ"
     """Open code pages, which counts against the quota."""
     CROSSWALKS_READ = "CROSSWALKS_READ"
-    """Translate codes in batches."""
+    """Translate codes in batches, and ask the other questions to the catalogue in batches."""
     USAGE_READ = "USAGE_READ"
     """Read how much was used, by this key and by the account's others."""
 

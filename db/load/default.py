@@ -32,8 +32,12 @@ async def load_default(url: str, progress: Progress = quiet) -> tuple[LoadReport
     later release or other bytes under its label stay, and its report says so. Raises FileRefused,
     and then what was loaded before the refused file stays.
     """
-    steps = (partial(_unless_overtaken, step=step) for step in default_steps())
-    return tuple(await load(url, steps, progress))
+    return tuple(await load(url, steps_where_free(), progress))
+
+
+def steps_where_free() -> Iterator[Step]:
+    """The default loads in order, each leaving aside a release that an operator has overtaken."""
+    return (partial(_unless_overtaken, step=step) for step in default_steps())
 
 
 async def _unless_overtaken(

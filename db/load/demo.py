@@ -8,12 +8,11 @@ from functools import partial
 from importlib.resources import files
 from typing import Any
 
-import asyncpg
-
+from db.load.fact_writer import add_fact_release
 from db.load.map_writer import write_map
 from db.load.report import LoadReport, Progress
 from db.load.rows import CodeRow, EdgeRow, NoteRow
-from db.load.source import CodeMap, Edition, SourceFile, Subject
+from db.load.source import CodeMap, Edition, FactKind, SourceFile, Subject
 from db.load.stored import Connection, identities, stored_rows
 from db.load.writer import write_codes
 from db.queries import statements
@@ -35,6 +34,7 @@ _MAPS = {
     "edits": CodeMap("DEMO_EDIT", "PAIR_EDIT", _DEMO, _DEMO),
     "crosswalks": CodeMap("DEMO_ICD10CM", "CROSSWALK", _DEMO, CodeSystemKey.ICD10CM),
 }
+_FEES = FactKind("DEMO_FEE", (_DEMO,), (SectionKind.CODE_EDITS, SectionKind.COVERAGE_AND_PAYMENT))
 _SAID_OF_PAIRS = {
     "MODIFIER": ("guidance",),
     "PAIR_EDIT": ("modifier", "rationale"),
@@ -68,14 +68,14 @@ def maps(told: Part) -> Iterator[tuple[Edition[CodeMap], list[EdgeRow]]]:
         yield _edition(code_map, told, told[name]), rows
 
 
-def payment(told: Part) -> tuple[Edition[str], list[Part]]:
+def payment(told: Part) -> tuple[Edition[FactKind], list[Part]]:
     """The release of fees and limits of units, and the codes with what it says of each."""
     said = [
         _picked(code, _SAID_OF_PAYMENT)
         for code in told["codes"]
         if "unit_limits" in code or "payment" in code
     ]
-    return _edition("DEMO_FEE", told, {**told["fees"], "codes": said}), said
+    return _edition(_FEES, told, {**told["fees"], "codes": said}), said
 
 
 async def write_demo(connection: Connection, progress: Progress) -> list[LoadReport]:
@@ -149,7 +149,7 @@ def _edge_row(code_map: CodeMap, source: str, target: str, *said: str) -> EdgeRo
 
 
 async def _write_payment(
-    connection: Connection, edition: Edition[str], codes: list[Part], ids: dict[str, int]
+    connection: Connection, edition: Edition[FactKind], codes: list[Part], ids: dict[str, int]
 ) -> LoadReport:
     """Store fees and limits of units, unless these bytes are stored."""
     started = time.monotonic()
@@ -167,7 +167,7 @@ async def _write_payment(
         for limit in code.get("unit_limits", ())
     ]
     rows = len(facts) + len(limits)
-    release_id = await _add_fact_release(connection, edition, rows)
+    release_id = await add_fact_release(connection, edition, rows)
     await connection.copy_records_to_table(
         "payment_fact",
         columns=("fact_release_id", "code_id", "ordinal", "name", "value"),
@@ -179,23 +179,6 @@ async def _write_payment(
         records=[(release_id, *limit) for limit in limits],
     )
     return LoadReport(edition.name, rows, 0, 0, 0, rows, time.monotonic() - started)
-
-
-async def _add_fact_release(connection: Connection, edition: Edition[str], rows: int) -> int:
-    """End the open release of these facts and store its successor; the successor's id."""
-    await connection.execute(_SQL["close_fact_release"], edition.subject, edition.effective_from)
-    release_id: int = await connection.fetchval(
-        _SQL["add_fact_release"],
-        edition.subject,
-        edition.label,
-        _DEMO,
-        [SectionKind.CODE_EDITS, SectionKind.COVERAGE_AND_PAYMENT],
-        asyncpg.Range(edition.effective_from, None),
-        edition.source,
-        edition.sha256,
-        rows,
-    )
-    return release_id
 
 
 async def _write_texts(connection: Connection, told: Part, ids: dict[str, int]) -> LoadReport:

@@ -13,9 +13,8 @@ import asyncpg
 from db.load.report import LoadReport, Progress, told
 from db.load.rows import EdgeRow
 from db.load.source import CodeMap, Edition
-from db.load.stored import Connection, checked_rows, identities, stored_rows
+from db.load.stored import Connection, Identities, checked_rows, named_codes, stored_rows
 from db.queries import statements
-from schema.codes import CodeSystemKey
 
 _SQL = statements("load")
 
@@ -49,8 +48,9 @@ async def write_map(
         return LoadReport.skipping(edition.name, time.monotonic() - started, rows=stored)
     rows = checked_rows(progress, edition, read)
     old = await _close_map(connection, edition)
-    sources, targets, unresolved = await _named_codes(connection, edition.subject, rows)
+    ids, unresolved = await _named_codes(connection, edition.subject, rows)
     release_id = await _add_release(connection, edition, len(rows))
+    sources, targets = ids[edition.subject.source_system], ids[edition.subject.target_system]
     records = [_edge_record(row, sources, targets) for row in rows]
     await connection.copy_records_to_table(
         "edge",
@@ -99,25 +99,12 @@ def _edge_record(row: EdgeRow, sources: dict[str, int], targets: dict[str, int])
 
 async def _named_codes(
     connection: Connection, code_map: CodeMap, rows: Sequence[EdgeRow]
-) -> tuple[dict[str, int], dict[str, int], int]:
-    """Ids by value of the codes that rows name on either side, and how many are bare."""
-    ids: dict[CodeSystemKey, dict[str, int]] = {}
-    bare = 0
+) -> tuple[Identities, int]:
+    """Ids of the codes that rows name on either side, and how many are bare."""
     named = {code_map.source_system: {row.source for row in rows}}
     targets = {row.target for row in rows if row.target is not None}
     named[code_map.target_system] = targets | named.get(code_map.target_system, set())
-    for system, values in named.items():
-        stored = await connection.fetch(_SQL["identities"], system)
-        bare += len(values - {row["value"] for row in stored if row["is_described"]})
-        ids[system] = {row["value"]: row["id"] for row in stored}
-        missing = sorted(values - ids[system].keys())
-        if missing:
-            records = [(system, value) for value in missing]
-            await connection.copy_records_to_table(
-                "code", columns=("system", "value"), records=records
-            )
-            ids[system] = await identities(connection, system)
-    return ids[code_map.source_system], ids[code_map.target_system], bare
+    return await named_codes(connection, named)
 
 
 async def _close_map(connection: Connection, edition: Edition[CodeMap]) -> set[tuple[Any, ...]]:

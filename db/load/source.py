@@ -12,6 +12,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 
 from schema.codes import CodeSystemKey
 from schema.errors import FileRefused
+from schema.pages import SectionKind
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class CodeMap(NamedTuple):
 
     kind: str
     """Its name, for example `GEM_I10_I9`."""
-    role: Literal["CROSSWALK", "MODIFIER", "PAIR_EDIT"]
+    role: Literal["CROSSWALK", "MODIFIER", "PAIR_EDIT", "GROUPING", "SUCCESSION", "REFERENCE"]
     source_system: CodeSystemKey
     target_system: CodeSystemKey
 
@@ -62,7 +63,21 @@ class CodeMap(NamedTuple):
         return self.kind
 
 
-Subject = TypeVar("Subject", CodeSystemKey, CodeMap, str)
+class FactKind(NamedTuple):
+    """A set of values about codes: fees, coverage, edits, limits of units."""
+
+    kind: str
+    """Its name, for example `DEMO_FEE`."""
+    systems: tuple[CodeSystemKey, ...]
+    """The systems whose codes it speaks of."""
+    sections: tuple[SectionKind, ...]
+    """The sections of a page that it fills: CODE_EDITS, COVERAGE_AND_PAYMENT or both."""
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+Subject = TypeVar("Subject", CodeSystemKey, CodeMap, FactKind)
 
 
 @dataclass(frozen=True)

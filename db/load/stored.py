@@ -1,6 +1,7 @@
 """What is stored already of the releases to load."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Literal, TypeAlias, TypeVar
 
 import asyncpg
@@ -12,6 +13,8 @@ from schema.codes import CodeSystemKey
 from schema.errors import ReleaseStands
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Identities: TypeAlias = dict[CodeSystemKey, dict[str, int]]
+"""Ids of codes, by system and value."""
 Row = TypeVar("Row")
 
 _SQL = statements("load")
@@ -55,3 +58,26 @@ async def identities(connection: Connection, system: CodeSystemKey) -> dict[str,
     """The id of every code of a system, by value."""
     rows = await connection.fetch(_SQL["identities"], system)
     return {row["value"]: row["id"] for row in rows}
+
+
+async def named_codes(
+    connection: Connection, named: Mapping[CodeSystemKey, AbstractSet[str]]
+) -> tuple[Identities, int]:
+    """The ids of all codes of the systems, and how many of those named no release describes.
+
+    Codes that no release has get a bare identity, so that whatever names them can be read back.
+    """
+    ids: Identities = {}
+    bare = 0
+    for system, values in named.items():
+        stored = await connection.fetch(_SQL["identities"], system)
+        bare += len(values - {row["value"] for row in stored if row["is_described"]})
+        ids[system] = {row["value"]: row["id"] for row in stored}
+        missing = sorted(values - ids[system].keys())
+        if missing:
+            records = [(system, value) for value in missing]
+            await connection.copy_records_to_table(
+                "code", columns=("system", "value"), records=records
+            )
+            ids[system] = await identities(connection, system)
+    return ids, bare

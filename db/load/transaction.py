@@ -15,26 +15,38 @@ def quiet(_name: str, _done: int, _total: int) -> None:
     """The progress nobody watches."""
 
 
-async def load(url: str, steps: Iterable[Step], progress: Progress = quiet) -> list[LoadReport]:
+async def load(
+    url: str, steps: Iterable[Step], progress: Progress = quiet, *, is_trial: bool = False
+) -> list[LoadReport]:
     """Run loads one after the other, each in a transaction of its own; a report for each release.
 
-    Another process that loads is waited for. Raises FileRefused or StoreUnavailable; the
-    loads before the failed one stay.
+    Of a trial nothing is kept, not even for the step after it. Another process that loads is waited
+    for. Raises FileRefused or StoreUnavailable; the loads before the failed one stay.
     """
     async with one_connection(url) as connection:
         reports = [
-            report for step in steps for report in await _load_one(connection, step, progress)
+            report
+            for step in steps
+            for report in await _load_one(connection, step, progress, is_trial)
         ]
-        if not all(report.skipped_because for report in reports):
+        if not is_trial and not all(report.skipped_because for report in reports):
             # Plans of the next second should know the new sizes; autovacuum comes a minute later.
             await connection.execute("ANALYZE code, code_version, code_note, edge")
         return reports
 
 
-async def _load_one(connection: Connection, step: Step, progress: Progress) -> Sequence[LoadReport]:
-    async with connection.transaction():
+async def _load_one(
+    connection: Connection, step: Step, progress: Progress, is_trial: bool
+) -> Sequence[LoadReport]:
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
         # A role may have a limit that is meant for readers.
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute(statements("load")["hold_loading"])
         done = await step(connection, progress)
+    except BaseException:
+        await transaction.rollback()
+        raise
+    await (transaction.rollback() if is_trial else transaction.commit())
     return [done] if isinstance(done, LoadReport) else done

@@ -146,11 +146,11 @@ WHERE kind = $1::text AND upper_inf(valid);
 
 -- name: add_fact_release
 -- Stores a release of facts; its id.
--- $1 kind; $2 label; $3 system; $4 the sections of a page that it fills; $5 valid; $6 source;
--- $7 sha256; $8 values in it.
-INSERT INTO fact_release (kind, label, system, sections, valid, source, sha256, row_count)
+-- $1 kind; $2 label; $3 systems of its codes; $4 the sections of a page that it fills; $5 valid;
+-- $6 source; $7 sha256; $8 values in it.
+INSERT INTO fact_release (kind, label, systems, sections, valid, source, sha256, row_count)
 VALUES (
-    $1::text, $2::text, $3::text, $4::text[], $5::daterange, $6::text, $7::text, $8::integer
+    $1::text, $2::text, $3::text[], $4::text[], $5::daterange, $6::text, $7::text, $8::integer
 )
 RETURNING id;
 

@@ -148,7 +148,7 @@ LEFT JOIN LATERAL (
              SELECT filled.section, f.label, f.valid
              FROM fact_release f
              CROSS JOIN unnest(f.sections) AS filled (section)
-             WHERE f.system = a.system
+             WHERE a.system = ANY (f.systems)
          ) o) AS sources,
         (SELECT jsonb_agg(to_jsonb(f))
          FROM named n CROSS JOIN LATERAL code_on(n.id, $3::date) f) AS codes
