@@ -3,7 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from datetime import UTC, datetime
 from functools import partial
 
@@ -12,6 +17,8 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from db.embedded import StoreUrls
+from db.loaded import Loaded
+from db.notices import CatalogueWatch
 from db.plans import PlanBook
 from db.pool import Database, open_database
 from graph import ids
@@ -97,8 +104,10 @@ async def build(
             erasures = Erasures(database, guarded, meter.store)
             changes = PlanChanges(database, guarded, plans, now)
             people = _people(settings, guest_secret, meter.store, carry_over, erasures, guests)
+            watch = CatalogueWatch(urls.database_url)
             services = Services(
                 database=database,
+                loaded=Loaded(database, lambda: watch.heard),
                 meter=guarded,
                 plans=plans,
                 now=now,
@@ -114,6 +123,7 @@ async def build(
                 beside(chores.rounds()),
                 _watching(guarded),
                 beside(_sender(settings, database).run()),
+                _listening(settings, watch),
             ):
                 visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
                 view = _view(settings, services, identify or visitors, deprecated.note)
@@ -137,6 +147,14 @@ async def _watching(meter: GuardedMeter) -> AsyncIterator[None]:
 
     async with beside(looks()):
         yield
+
+
+def _listening(settings: Settings, watch: CatalogueWatch) -> AbstractAsyncContextManager[None]:
+    """Hear of changes of the catalogue. Not behind a pooler that hands each transaction another
+    server connection: nothing is told through it, and what is never heard of is never kept."""
+    if settings.database_statement_cache == 0:
+        return nullcontext()
+    return beside(watch.run())
 
 
 def _sender(settings: Settings, database: Database) -> Sender:

@@ -7,6 +7,7 @@ from typing import NamedTuple, Self, TypeVar
 from strawberry.dataloader import DataLoader
 
 from db import codes, crosswalks, keys, pages, usage_reads
+from db.loaded import Loaded
 from db.pool import Database
 from graph.day import Day
 from metering.meter import Meter
@@ -85,9 +86,10 @@ class RowsAsked(NamedTuple):
 class Loaders:
     """One request's loaders; a loader keeps what it has loaded until the request ends."""
 
-    def __init__(self, database: Database, meter: Meter) -> None:
+    def __init__(self, database: Database, meter: Meter, loaded: Loaded) -> None:
         self._database = database
         self._meter = meter
+        self._loaded = loaded
         self.codes: DataLoader[CodeAsked, CodeLookup] = DataLoader(self._codes)
         self.pages: DataLoader[CodeAsked, PageLookup] = DataLoader(self._pages)
         self.ancestors: DataLoader[CodeOnDate, tuple[Code, ...]] = DataLoader(self._ancestors)
@@ -140,7 +142,7 @@ class Loaders:
         return await _per_group(asked, lambda item: item.on, read)
 
     async def _systems(self, asked: list[Day]) -> Sequence[tuple[CodeSystem, ...]]:
-        return [await codes.code_systems(self._database, on.date) for on in asked]
+        return [await self._loaded.systems(on.date) for on in asked]
 
     async def _rows(self, asked: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
         async def read(alike: RowsAsked, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
