@@ -26,6 +26,7 @@ from graph.api import api
 from graph.beside import beside
 from graph.context import Context, Services
 from graph.deprecated_use import DeprecatedUse
+from graph.fhir.view import FhirView
 from graph.housekeeping import Chores
 from graph.http import Call, GraphQLView, NoteDeprecated
 from graph.identity import Guests, GuestTokens, Identify
@@ -44,6 +45,7 @@ from graph.people.visitors import Visitors
 from graph.secret import key_seed, people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
+from graph.turns import Turns
 from graph.webhooks import SubscriptionHook
 from metering.archived import UsageArchive
 from metering.carryover import CarryOver
@@ -126,8 +128,10 @@ async def build(
                 _listening(settings, watch),
             ):
                 visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
-                view = _view(settings, services, identify or visitors, deprecated.note)
-                yield _site(settings, view, database, guarded, changes)
+                who, turns = identify or visitors, Turns()
+                view = _view(settings, services, who, deprecated.note, turns)
+                fhir = _fhir(settings, services, who, turns)
+                yield _site(settings, view, fhir, database, guarded, changes)
 
 
 @asynccontextmanager
@@ -272,6 +276,7 @@ def _people(
 def _site(
     settings: Settings,
     view: GraphQLView,
+    fhir: FhirView,
     database: Database,
     meter: GuardedMeter,
     changes: PlanChanges,
@@ -285,6 +290,7 @@ def _site(
         has_letter_pages=settings.site_url is None,
         metrics=_metrics(settings, meter, database),
         subscriptions=_subscriptions(settings, changes),
+        fhir=fhir,
     )
 
 
@@ -293,22 +299,35 @@ def _view(
     services: Services,
     identify: Identify,
     note_deprecated: NoteDeprecated | None = None,
+    turns: Turns | None = None,
 ) -> GraphQLView:
-    def context(call: Call) -> Context:
-        return Context(
-            services=services,
-            visit=call.visit,
-            request_key=call.idempotency_key or secrets.token_urlsafe(16),
-            now=services.now(),
-            limits=call.limits,
-            has_own_key=call.idempotency_key is not None,
-        )
-
     return GraphQLView(
         api(),
         identify=identify,
-        make_context=context,
+        make_context=partial(_context, services),
         allowed_origins=settings.allowed_origins,
         is_introspectable=settings.introspection,
         note_deprecated=note_deprecated,
+        turns=turns,
+    )
+
+
+def _fhir(settings: Settings, services: Services, identify: Identify, turns: Turns) -> FhirView:
+    return FhirView(
+        identify=identify,
+        make_context=partial(_context, services),
+        site=settings.public_url or settings.address,
+        turns=turns,
+        allowed_origins=settings.allowed_origins,
+    )
+
+
+def _context(services: Services, call: Call) -> Context:
+    return Context(
+        services=services,
+        visit=call.visit,
+        request_key=call.idempotency_key or secrets.token_urlsafe(16),
+        now=services.now(),
+        limits=call.limits,
+        has_own_key=call.idempotency_key is not None,
     )

@@ -17,8 +17,9 @@ from db.load.transaction import load
 from db.load.writer import write_codes
 from db.loaded import DAYS_KEPT, Loaded
 from db.notices import CHANNEL, CatalogueWatch, Heard
-from db.pool import Database, open_database
+from db.pool import Database
 from schema.codes import CodeKind, CodeSystemKey
+from tests.db.counting import Counting, counting_on
 
 TODAY = date(2026, 11, 23)
 SEVEN = 7
@@ -66,20 +67,10 @@ async def watching(url: str, **options: Any) -> AsyncIterator[CatalogueWatch]:
             await task
 
 
-class Counting(Database):
-    """A database that counts the statements it is asked."""
-
-    reads = 0
-
-    async def fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        self.reads += 1
-        return await super().fetch(statement, *arguments)
-
-
 @pytest.fixture
 async def counting(database_url: str) -> AsyncIterator[Counting]:
-    async with open_database(database_url) as opened:
-        yield Counting(opened._pool, opened._acquire_timeout_seconds)
+    async with counting_on(database_url) as opened:
+        yield opened
 
 
 async def cut_listeners(database: Database) -> None:
