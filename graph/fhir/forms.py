@@ -64,11 +64,10 @@ def form_of(request: Request) -> Form:
     if not usable:
         raise Refused(406, f"Answers are JSON: ask for {FHIR_JSON}. XML is not written here.")
     best = max(usable, key=lambda found: found.quality)
-    spoken = best.version or sent_version(request)
-    version = FhirVersion.R4 if spoken is None else _version(spoken)
-    if version is None:
-        raise Refused(406, f"fhirVersion is 4.0 or 5.0 here, not {shown(spoken or '')}.")
-    return Form(version, _type_of(best.media_type) or FHIR_JSON)
+    version = _version(best.version or sent_version(request) or FhirVersion.R4)
+    if version is None and best.version is not None:
+        raise Refused(406, f"fhirVersion is 4.0 or 5.0 here, not {shown(best.version)}.")
+    return Form(version or FhirVersion.R4, _type_of(best.media_type) or FHIR_JSON)
 
 
 def sent_version(request: Request) -> str | None:

@@ -30,13 +30,13 @@ class RowBudget:
 
     def take(self, rows: int) -> None:
         """Take rows out of what is left; raises Refused."""
-        self._left -= rows
-        if self._left < 0:
+        if rows > self._left:
             sentence = (
                 f"The answer has more than {self.most:,} rows; name a target system, or ask for "
                 "fewer codes at once."
             )
             raise Refused(422, sentence, "too-costly")
+        self._left -= rows
 
     async def whole(
         self, context: Context, found: Translation, direction: TranslationDirection, on: Day

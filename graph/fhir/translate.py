@@ -19,6 +19,7 @@ from graph.fhir.rows import ROWS_AT_ONCE
 from graph.fhir.systems import day_in, is_in, split
 from graph.fhir.written import parameters, value
 from graph.loaders import TranslationsAsked
+from graph.lookup import NO_CODE
 from schema.codes import Code, CodeKey, CodeSystem, CodeSystemKey, MissingReason, normalize
 from schema.crosswalks import Translation, TranslationDirection, TranslationStatus
 
@@ -160,8 +161,10 @@ async def _answered(
     codes = [code for found in by_system if (code := _code(found)) is not None]
     chosen = meant(wanted.text, codes)
     if len(chosen) > 1:
-        raise several(wanted.text, chosen)
+        chosen = _mapped(wanted.text, question, chosen, by_system)
     told = [each for found in by_system for each in found if _is_of(each, question)]
+    if normalize(wanted.text) is None:
+        told = [each.model_copy(update={"reason": NO_CODE}) for each in told]
     if chosen:
         told = [each for each in told if each.source == chosen[0]]
     rows, context, way = asking.rows, asking.context, question.direction
@@ -169,6 +172,25 @@ async def _answered(
     for each in told:
         rows.take(size(each, way) - len(each.crosswalks))
     return _without_gaps(told)
+
+
+def _mapped(
+    text: str,
+    question: _Question,
+    codes: Sequence[Code],
+    by_system: Sequence[Sequence[Translation]],
+) -> list[Code]:
+    """Of several codes the one that can be meant, since the map or the system that is named maps
+    no other; raises Refused where that leaves several."""
+    found = [each for answers in by_system for each in answers if _is_of(each, question)]
+    mapped = [
+        code
+        for code in codes
+        if any(each.source == code and each.map_release is not None for each in found)
+    ]
+    if len(mapped) == 1 and (question.to, question.kind) != (None, None):
+        return mapped
+    raise several(text, codes)
 
 
 async def _load(asking: Asking, question: _Question, wanted: Named) -> list[list[Translation]]:

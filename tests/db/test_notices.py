@@ -25,13 +25,13 @@ TODAY = date(2026, 11, 23)
 SEVEN = 7
 
 
-def edition(label: str, year: int) -> Any:
+def edition(label: str, year: int, month: int = 1) -> Any:
     """A step that loads one invented code as an edition of DEMO."""
     file = SourceFile(f"{label}.txt", label.encode())
     made = Edition(
         subject=CodeSystemKey.DEMO,
         label=label,
-        effective_from=date(year, 1, 1),
+        effective_from=date(year, month, 1),
         publisher="nobody",
         source=file.name,
         files=(file,),
@@ -73,7 +73,7 @@ async def counting(database_url: str) -> AsyncIterator[Counting]:
         yield opened
 
 
-async def cut_listeners(database: Database) -> None:
+async def cut_listeners(database: Any) -> None:
     """End every connection that listens, from the server's side."""
     await database.fetch(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
