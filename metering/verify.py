@@ -155,8 +155,8 @@ class _Shard:
         if self._archived is None:
             return
         await self._archived.begin()
-        if self._archived.detached is not None:
-            self._proof.begin_after(*self._archived.detached)
+        if self._archived.missing is not None:
+            self._proof.begin_after(*self._archived.missing)
         stream_id = None
         while events := await self._archived.read():
             await self._proof.take(events)
