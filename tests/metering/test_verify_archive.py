@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from db.pool import Database
 from db.usage import detach_before
 from metering.archive import Archive, ArchiveRules
+from metering.archive_proof import ArchivedShard
 from metering.chain import public_key
 from metering.forget import forget_pending
 from metering.meter import LedgerMeter
@@ -106,6 +107,33 @@ async def test_an_erased_viewer_leaves_a_proof_behind(
 
     report = await verify()
 
+    assert report.problems == ()
+    assert report.events == report.archived == 37
+
+
+async def test_a_viewer_erased_while_the_archive_is_read_is_no_problem(
+    filled: LedgerMeter,
+    archive: Archive,
+    verify: Verify,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The proof has folded the viewer's events, and meets a log that has them no more."""
+    read_end, erased = ArchivedShard.end, []
+
+    async def end(shard: ArchivedShard) -> None:
+        await read_end(shard)
+        if shard.seq > 20 and not erased:
+            erased.append(MEMBER.id)
+            await filled.perform(erase(MEMBER))
+            await archive_all(archive)
+            await forget_pending(database, filled.store.of)
+
+    monkeypatch.setattr(ArchivedShard, "end", end)
+
+    report = await verify()
+
+    assert erased == [MEMBER.id]
     assert report.problems == ()
     assert report.events == report.archived == 37
 
