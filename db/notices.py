@@ -77,14 +77,12 @@ class CatalogueWatch:
                 _log.warning("catalogue_unheard", reason=str(away) or type(away).__name__)
             except Exception:
                 _log.exception("catalogue_watch_failed")
-            finally:
-                self._heard = None
             has_listened = self._connections > before
             wait = self._first_wait_seconds if has_listened else min(2 * wait, LAST_WAIT_SECONDS)
             await asyncio.sleep(wait)
 
     async def _listen(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        """Listen until the connection is lost."""
+        """Listen until the connection is lost; raises StoreUnavailable."""
         is_lost = asyncio.Event()
 
         def lost(*_: Any) -> None:
@@ -92,10 +90,23 @@ class CatalogueWatch:
             is_lost.set()
 
         connection.add_termination_listener(lost)
-        await connection.add_listener(CHANNEL, self._told)
-        self._connections += 1
+        try:
+            async with asyncio.timeout(self._patience_seconds):
+                await connection.add_listener(CHANNEL, self._told)
+            self._connections += 1
+            await self._look_on(connection, is_lost)
+        finally:
+            self._heard = None
+            # A polite end waits for an answer, from a server that may give none.
+            connection.terminate()
+        raise StoreUnavailable("postgres", "the connection that listens was lost")
+
+    async def _look_on(
+        self, connection: "asyncpg.Connection[asyncpg.Record]", is_lost: asyncio.Event
+    ) -> None:
+        """Read the number again and again. It listens already: what is committed after the number
+        was read is told."""
         number = self._connections
-        # Listening first: what is committed after the number was read is told.
         while not is_lost.is_set():
             async with asyncio.timeout(self._patience_seconds):
                 version = await connection.fetchval(statements("codes")["catalogue_version"])
@@ -103,7 +114,6 @@ class CatalogueWatch:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._look_seconds):
                     await is_lost.wait()
-        raise StoreUnavailable("postgres", "the connection that listens was lost")
 
     def _told(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         told = json.loads(str(payload))

@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -20,6 +22,7 @@ from db.notices import CHANNEL, CatalogueWatch, Heard
 from db.pool import Database
 from schema.codes import CodeKind, CodeSystemKey
 from tests.db.counting import Counting, counting_on
+from tests.faults.proxy import proxy_to
 
 TODAY = date(2026, 11, 23)
 SEVEN = 7
@@ -196,6 +199,29 @@ async def test_a_change_whose_notice_was_lost_is_noticed_by_its_number(
         await until(lambda: watch.version == SEVEN)
 
         assert watch.heard == Heard(connection=1, version=SEVEN)
+
+
+async def test_a_connection_that_says_nothing_more_is_not_believed(
+    database_url: str, counting: Counting
+) -> None:
+    """As behind a firewall that forgot it: no end of it is ever told."""
+    parts = urlsplit(database_url)
+    host = parse_qs(parts.query)["host"][0]
+    async with proxy_to(Path(host) / ".s.PGSQL.5432") as proxy:
+        through = f"postgresql://{parts.netloc}127.0.0.1:{proxy.port}{parts.path}"
+        options = {"look_seconds": 0.05, "patience_seconds": 0.5, "first_wait_seconds": 0.05}
+        async with watching(through, **options) as watch:
+            loaded = Loaded(counting, lambda: watch.heard)
+            await loaded.systems(TODAY)
+            proxy.delay_seconds = 3600.0
+            await until(lambda: watch.heard is None)
+            await load(database_url, [edition("DEMO-2020", 2020)])
+            unheard = [labels(await loaded.systems(TODAY)) for _ in range(2)]
+            proxy.delay_seconds = 0.0
+            await until(lambda: watch.heard)
+
+            assert watch.version == 1
+    assert unheard == [["DEMO-2020"]] * 2
 
 
 async def test_an_answer_is_not_kept_that_a_change_overtook(counting: Counting) -> None:
