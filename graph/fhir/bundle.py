@@ -51,11 +51,15 @@ def _entry(item: object) -> Entry:
 
 async def answered(asking: Asking, entries: Sequence[Entry]) -> Json:
     """The Bundle that answers every entry in its place, whatever became of the others."""
-    told = await asyncio.gather(*(_answer(asking, entry) for entry in entries))
+    causes: dict[int, StoreUnavailable] = {}
+    told = await asyncio.gather(*(_answer(asking, entry, causes) for entry in entries))
+    for away in causes.values():
+        _log.warning("store_unavailable", store=away.store, reason=str(away))
     return {"resourceType": "Bundle", "type": "batch-response", "entry": told}
 
 
-async def _answer(asking: Asking, entry: Entry) -> Json:
+async def _answer(asking: Asking, entry: Entry, causes: dict[int, StoreUnavailable]) -> Json:
+    """The answer to one entry; an absence is put among the causes, as one read is many entries'."""
     try:
         if isinstance(entry, Refused):
             raise entry
@@ -63,7 +67,7 @@ async def _answer(asking: Asking, entry: Entry) -> Json:
     except HTTPException as refused:
         return _refused(refused.status_code, outcome(refused))
     except StoreUnavailable as away:
-        _log.warning("store_unavailable", store=away.store, reason=str(away))
+        causes[id(away)] = away
         return _refused(503, outcome(Refused(503, AWAY)))
     except Exception:
         _log.exception("request_failed")

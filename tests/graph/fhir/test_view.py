@@ -1,15 +1,19 @@
 """FHIR over HTTP: forms, statuses, sizes, who may ask what, and what is never done."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
 from db.pool import Database
+from graph.fhir.systems import Systems
 from schema.accounts import ApiScope
 from schema.errors import StoreUnavailable
 from tests.graph.fhir.conftest import ICD9, ICD10, R5, checked, refusal
+from tests.graph.partners import NOON
 
 R4_TYPE = "application/fhir+json; fhirVersion=4.0; charset=utf-8"
 R5_TYPE = "application/fhir+json; fhirVersion=5.0; charset=utf-8"
@@ -322,3 +326,18 @@ async def test_statements_tell_the_operations_and_what_is_loaded(fhir: Any) -> N
     }
     assert json.dumps(terminology).count("Demonstration codes are invented") == 1
     assert (await fhir.nobody.refused("/metadata", mode="x"))[:2] == (400, "value")
+
+
+async def test_the_document_names_every_system_as_answers_do(fhir: Any) -> None:
+    text = (Path(__file__).parents[3] / "docs/fhir.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| ([A-Z0-9_, ]+) \| `(\S+)` \| ([\d.]*)", text, re.MULTILINE)
+    systems = Systems(await fhir.services.loaded.systems(NOON.date()), ())
+    written = {key: (uri, oid) for keys, uri, oid in table for key in keys.split(", ")}
+
+    for system in systems.systems:
+        uri, oid = written.get(system.key, (f"urn:codestile:system:{system.key}", ""))
+        assert systems.uri_of(system.key) == uri
+        assert system in systems.named(uri)
+        if oid and system.key != "HCPCS_MODIFIER":
+            assert systems.named(f"urn:oid:{oid}") == (system,)
+    assert len(written) == 8
