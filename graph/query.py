@@ -9,6 +9,7 @@ import strawberry
 from db import crosswalks as crosswalk_reads
 from graph import nodes
 from graph.access import lacks, may_not_ask_catalogue
+from graph.changes_query import ChangesQueries
 from graph.context import Info
 from graph.day import Day
 from graph.limits import LIMITS
@@ -59,7 +60,7 @@ MOST = "at most {} for guests, {} for registered readers and subscribers, {} for
 
 
 @strawberry.type
-class Query(StaffQueries):
+class Query(ChangesQueries, StaffQueries):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field

@@ -169,6 +169,9 @@ class Release(Shape):
     loaded_at: datetime
     code_count: int
     """Codes of every kind that the release names, chapters and headers included."""
+    notes_of: str | None
+    """The label of the release whose notes stand in it: its own, or an older one where its files
+    tell none; None where no notes are loaded."""
     stale_reason: str | None
     """Why a newer edition should be in force on the date asked about; None when it is current."""
 

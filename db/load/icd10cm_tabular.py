@@ -36,9 +36,8 @@ def read(tabular: SourceFile, listed: SourceFile) -> list[CodeRow]:
 
     The two files must tell the same tree, code for code, so a cut or a mixed pair is noticed.
     """
-    root = _parsed(tabular)
     values = [line for _, line in listed.lines("ascii", may_end_open=True)]
-    rows = list(_TabularList(tabular.name, frozenset(values)).rows(root))
+    rows = tree(tabular, frozenset(values))
     for number, (row, value) in enumerate(zip_longest(rows, values), start=1):
         if row is None or value is None or _listed_as(row) != value:
             told = f"has {value} where {tabular.name} has {row and row.value}"
@@ -46,13 +45,46 @@ def read(tabular: SourceFile, listed: SourceFile) -> list[CodeRow]:
     return rows
 
 
+def tree(tabular: SourceFile, listed: frozenset[str]) -> list[CodeRow]:
+    """Every chapter, block, header and code of the XML in tabular order, with those codes with a
+    seventh character that are listed; raises FileRefused."""
+    rows = list(_TabularList(tabular.name, listed).rows(_parsed(tabular)))
+    seen: set[str] = set()
+    for row in rows:
+        if row.value in seen:
+            raise FileRefused(tabular.name, f"{row.value} comes twice")
+        seen.add(row.value)
+    if not rows:
+        raise FileRefused(tabular.name, "has no chapters; it is not a tabular list")
+    return rows
+
+
+class _Builder(ET.TreeBuilder):
+    """Builds a tree of a file that declares no document type, and so no entities."""
+
+    def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
+        raise _DoctypeMet
+
+
+class _DoctypeMet(Exception):
+    pass
+
+
 def _parsed(tabular: SourceFile) -> ET.Element:
+    # Entities come with a document type, which is refused before the parser reads them.
+    parser = ET.XMLParser(target=_Builder())  # noqa: S314
     try:
-        # An operator's own official file; expat bounds what entities may expand to.
-        return ET.fromstring(tabular.content)  # noqa: S314
+        parser.feed(tabular.content)
+        root: ET.Element = parser.close()
+    except _DoctypeMet:
+        reason = "declares a document type, which could hold entities; the official list has none"
+        raise FileRefused(tabular.name, reason) from None
     except ET.ParseError as broken:
         line, column = broken.position
         raise FileRefused(tabular.name, str(broken), line=line, column=column + 1) from broken
+    except (LookupError, ValueError) as odd:
+        raise FileRefused(tabular.name, f"is in an encoding that XML does not have: {odd}") from odd
+    return root
 
 
 def _listed_as(row: CodeRow) -> str:

@@ -47,12 +47,17 @@ def member(path: Path, pattern: str) -> SourceFile:
 
 def matching(files: Sequence[SourceFile], pattern: str, archive: str) -> SourceFile:
     """The one of several files whose name matches as a whole, in any case; raises FileRefused."""
-    found = [file for file in files if re.fullmatch(pattern, file.name, re.IGNORECASE)]
+    found = [file for file in files if is_named(file, pattern)]
     if len(found) == 1:
         return found[0]
     names = ", ".join(file.name for file in files) or "nothing"
     count = "no file" if not found else f"{len(found)} files"
     raise FileRefused(archive, f"has {count} named like {pattern}; it holds {names}")
+
+
+def is_named(file: SourceFile, pattern: str) -> bool:
+    """Whether the name of a file matches as a whole, in any case."""
+    return re.fullmatch(pattern, file.name, re.IGNORECASE) is not None
 
 
 def unpacked(archive: SourceFile) -> list[SourceFile]:

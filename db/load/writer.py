@@ -5,13 +5,13 @@ It works inside the caller's transaction, so that a refused file leaves nothing 
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
 import asyncpg
 
-from db.load.report import LoadReport, Progress, told
+from db.load.report import BillableChanges, LoadReport, Progress, told
 from db.load.rows import CodeRow, NoteRow, search_text
 from db.load.source import Edition
 from db.load.stored import Connection, checked_rows, identities, stored_rows
@@ -39,11 +39,13 @@ async def write_codes(
     progress: Progress,
     edition: Edition[CodeSystemKey],
     read: Callable[[], list[CodeRow]],
+    carried_notes: str | None = None,
 ) -> LoadReport:
     """Store a release of a code system, unless these bytes are stored; raises FileRefused.
 
     Codes that say the same as before keep their version; the others get a new one from the first
-    day of the release, and what the release no longer has ends the day before.
+    day of the release, and what the release no longer has ends the day before. `carried_notes` is
+    the label of the release whose notes the rows took over; None: they are its own.
     """
     started = time.monotonic()
     stored = await stored_rows(connection, "code_release", edition)
@@ -51,10 +53,10 @@ async def write_codes(
         return LoadReport.skipping(edition.name, time.monotonic() - started, rows=stored)
     rows = checked_rows(progress, edition, read)
     valid = await _validity(connection, edition)
-    release_id = await _succeed(connection, edition, valid, len(rows))
-    added, changed, removed = await _Difference(connection, edition, rows, release_id, valid).store(
-        progress
-    )
+    notes_of = carried_notes or (edition.label if any(row.notes for row in rows) else None)
+    release_id = await _succeed(connection, edition, valid, len(rows), notes_of)
+    difference = _Difference(connection, edition, rows, release_id, valid)
+    added, changed, removed, billable = await difference.store(progress)
     return LoadReport(
         release=edition.name,
         added=added,
@@ -63,6 +65,7 @@ async def write_codes(
         unresolved=0,
         rows=len(rows),
         seconds=time.monotonic() - started,
+        billable=billable,
     )
 
 
@@ -71,6 +74,7 @@ async def _succeed(
     edition: Edition[CodeSystemKey],
     valid: "asyncpg.Range[date]",
     code_count: int,
+    notes_of: str | None,
 ) -> int:
     """End the open release of the system and store its successor; the successor's id."""
     await connection.execute(_SQL["close_code_release"], edition.subject, edition.effective_from)
@@ -83,6 +87,7 @@ async def _succeed(
         edition.source,
         edition.sha256,
         code_count,
+        notes_of,
     )
     return release_id
 
@@ -104,8 +109,8 @@ class _Difference:
         self._release_id = release_id
         self._valid = valid
 
-    async def store(self, progress: Progress) -> tuple[int, int, int]:
-        """Write it; how many codes were added, changed and removed."""
+    async def store(self, progress: Progress) -> tuple[int, int, int, BillableChanges]:
+        """Write it; how many codes were added, changed and removed, and billable ones of them."""
         ids = await self._place_codes()
         old = await self._old_sayings()
         old_notes = await self._old_notes()
@@ -121,7 +126,7 @@ class _Difference:
         await self._copy_notes(noted_anew, new_notes)
         added = len(new.keys() - old.keys())
         touched = {*said_anew, *noted_anew, *unnoted} - removed
-        return added, len(touched) - added, len(removed)
+        return added, len(touched) - added, len(removed), _billable_changes(old, new)
 
     async def _place_codes(self) -> dict[str, int]:
         """Give every code an identity and its place in the order; ids by value."""
@@ -185,6 +190,24 @@ class _Difference:
             columns=("code_id", "valid", "release_id", "kind", "ordinal", "text"),
             records=records,
         )
+
+
+def _billable_changes(old: Mapping[int, _Saying], new: Mapping[int, _Saying]) -> BillableChanges:
+    before = {code: saying for code, saying in old.items() if saying.is_billable}
+    after = {code: saying for code, saying in new.items() if saying.is_billable}
+    return BillableChanges(
+        added=len(after.keys() - before.keys()),
+        removed=len(before.keys() - after.keys()),
+        revised=sum(_is_retitled(before[code], after[code]) for code in before.keys() & after),
+    )
+
+
+def _is_retitled(old: _Saying, new: _Saying) -> bool:
+    """Whether a title differs; a short one that was not known before, and accents, do not count."""
+    if old.title != new.title and search_text(old.title) != search_text(new.title):
+        return True
+    short_titles = (old.short_title, new.short_title)
+    return None not in short_titles and old.short_title != new.short_title
 
 
 def _saying(row: CodeRow, ids: dict[str, int]) -> _Saying:

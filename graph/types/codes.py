@@ -57,6 +57,9 @@ class CodeSystemRelease(Node):
     """When it was loaded here, UTC."""
     code_count: int
     """Codes of every kind in the edition, chapters and headers included."""
+    notes_of: str | None
+    """The edition whose notes stand in it: its own, or an older one where its files have no notes;
+    null where no notes are loaded."""
 
     @classmethod
     def of(cls, release: shapes.Release) -> Self:
@@ -71,6 +74,7 @@ class CodeSystemRelease(Node):
             sha256=release.sha256,
             loaded_at=release.loaded_at,
             code_count=release.code_count,
+            notes_of=release.notes_of,
         )
 
 
