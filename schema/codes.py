@@ -5,6 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from schema.holdings import MissingRelease, Origin
 from schema.shape import Shape
 
 
@@ -192,6 +193,10 @@ class CodeSystem(Shape):
     """Last day the system itself was in force; None while it is maintained."""
     releases: tuple[Release, ...]
     """Newest first."""
+    missing: MissingRelease | None
+    """The edition that should be in force and is not loaded; None where none is known to be."""
+    origin: Origin | None
+    """Where its editions are published; None where that is not known."""
 
 
 class Code(Shape):

@@ -29,6 +29,10 @@ _NOTE_KINDS = {
 }
 _ORDER = {kind: place for place, kind in enumerate(NoteKind)}
 _SPACES = re.compile(r"\s+")
+_CHAPTER = re.compile(r"[1-9][0-9]?")
+_CODE = re.compile(r"[A-Z][0-9A-Z]{2}(?:\.[0-9A-Z]{1,4})?")
+_BLOCK = re.compile(r"[A-Z][0-9A-Z]{2}(?:-[A-Z][0-9A-Z]{2})?")
+_SEVENTH = re.compile(r"[0-9A-Z]")
 
 
 def read(tabular: SourceFile, listed: SourceFile) -> list[CodeRow]:
@@ -106,7 +110,7 @@ class _TabularList:
 
     def rows(self, root: ET.Element) -> Iterator[CodeRow]:
         for chapter in root.iterfind("chapter"):
-            value = f"CH{int(self._text(chapter, 'name')):02}"
+            value = f"CH{int(self._named(chapter, _CHAPTER)):02}"
             yield self._grouping(chapter, value, CodeKind.CHAPTER, None, 0)
             for section, block, parent, depth in self._blocks(chapter, value):
                 yield self._grouping(section, block, CodeKind.BLOCK, parent, depth)
@@ -127,7 +131,7 @@ class _TabularList:
         above: list[tuple[str, int]] = []
         for section in sections:
             # A block of one category shares its id with it: as a range it has its own.
-            first, _, last = section.get("id", "").partition("-")
+            first, _, last = self._matching(section, section.get("id", ""), _BLOCK).partition("-")
             held = [name.text for name in section.iterfind("diag/name")]
             ends = (held[0], held[-1]) if held else (first, last)
             if not places.keys() >= set(ends):
@@ -149,9 +153,12 @@ class _TabularList:
     def _diagnosis(
         self, diag: ET.Element, parent: str, depth: int, inherited: Mapping[str, str]
     ) -> Iterator[CodeRow]:
-        value = self._text(diag, "name").replace(".", "")
+        value = self._named(diag, _CODE).replace(".", "")
         title = self._text(diag, "desc")
-        own = {e.get("char", ""): _clean(e.text) for e in diag.iterfind("sevenChrDef/extension")}
+        own = {
+            self._matching(e, e.get("char", ""), _SEVENTH): _clean(e.text)
+            for e in diag.iterfind("sevenChrDef/extension")
+        }
         extensions = own or inherited
         below = diag.findall("diag")
         # Admitted characters are printed for a whole category; only listed codes exist.
@@ -161,10 +168,20 @@ class _TabularList:
         is_billable = kind is CodeKind.CODE
         yield CodeRow(value, kind, title, is_billable, None, parent, depth, _notes(diag, own))
         for child in below:
+            if not self._named(child, _CODE).replace(".", "").startswith(value):
+                raise FileRefused(self._file, f"has {_clean(child.findtext('name'))} below {value}")
             yield from self._diagnosis(child, value, depth + 1, extensions)
         for character in extended:
             full_title = f"{title}, {extensions[character]}"
             yield CodeRow(stem + character, CodeKind.CODE, full_title, True, None, value, depth + 1)
+
+    def _named(self, element: ET.Element, pattern: re.Pattern[str]) -> str:
+        return self._matching(element, self._text(element, "name"), pattern)
+
+    def _matching(self, element: ET.Element, text: str, pattern: re.Pattern[str]) -> str:
+        if pattern.fullmatch(text) is None:
+            raise FileRefused(self._file, f"a {element.tag} called {text!r}")
+        return text
 
     def _text(self, element: ET.Element, tag: str) -> str:
         text = _clean(element.findtext(tag))

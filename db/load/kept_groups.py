@@ -52,4 +52,4 @@ def _holds(group: CodeRow, category: str) -> bool:
     if group.kind is not CodeKind.BLOCK:
         return False
     first, _, last = group.value.partition("-")
-    return first <= category <= last
+    return first <= category[: len(first)] <= last

@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import asyncpg
 
@@ -32,6 +32,27 @@ class _Saying(NamedTuple):
     short_title: str | None
     parent_id: int | None
     depth: int
+
+    def change_from(self, old: "_Saying | None") -> Literal["ADDED", "REVISED", "REPEATED"]:
+        """What it is beside what the release before said; None where that had no such code."""
+        if old is None:
+            return "ADDED"
+        is_other = (
+            (old.kind, old.is_billable) != (self.kind, self.is_billable)
+            or _differ(old.parent_id, self.parent_id)
+            or self.is_retitled(old)
+        )
+        return "REVISED" if is_other else "REPEATED"
+
+    def is_retitled(self, old: "_Saying") -> bool:
+        """Whether a title differs by more than accents, which order files do not have."""
+        is_other = old.title != self.title and search_text(old.title) != search_text(self.title)
+        return is_other or _differ(old.short_title, self.short_title)
+
+
+def _differ(old: str | int | None, new: str | int | None) -> bool:
+    """Whether two values differ; one that is not told differs from none."""
+    return None not in (old, new) and old != new
 
 
 async def write_codes(
@@ -120,9 +141,10 @@ class _Difference:
         noted_anew = [code for code, notes in new_notes.items() if old_notes.get(code) != notes]
         removed = old.keys() - new.keys()
         unnoted = [code for code in old_notes if code not in new_notes]
-        await self._close("close_versions", [*removed, *(old.keys() & set(said_anew))])
+        await self._close("close_versions", list(removed), True)
+        await self._close("close_versions", list(old.keys() & set(said_anew)), False)
         await self._close("close_notes", [*unnoted, *(old_notes.keys() & set(noted_anew))])
-        await self._copy_versions(said_anew, new, progress)
+        await self._copy_versions(said_anew, old, new, progress)
         await self._copy_notes(noted_anew, new_notes)
         added = len(new.keys() - old.keys())
         touched = {*said_anew, *noted_anew, *unnoted} - removed
@@ -162,20 +184,32 @@ class _Difference:
             notes[code_id].append(NoteRow(NoteKind(kind), text))
         return {code_id: tuple(own) for code_id, own in notes.items()}
 
-    async def _close(self, statement: str, codes: list[int]) -> None:
+    async def _close(self, statement: str, codes: list[int], *also: bool) -> None:
         if codes:
-            await self._connection.execute(_SQL[statement], codes, self._edition.effective_from)
+            day = self._edition.effective_from
+            await self._connection.execute(_SQL[statement], codes, day, *also)
 
     async def _copy_versions(
-        self, codes: Sequence[int], new: dict[int, _Saying], progress: Progress
+        self,
+        codes: Sequence[int],
+        old: Mapping[int, _Saying],
+        new: Mapping[int, _Saying],
+        progress: Progress,
     ) -> None:
+        is_last = self._valid.upper is not None
         records = (
-            (code, self._valid, self._release_id, *new[code], search_text(new[code].title))
+            (
+                *(code, self._valid, self._release_id, *new[code], search_text(new[code].title)),
+                *(new[code].change_from(old.get(code)), is_last),
+            )
             for code in codes
         )
         await self._connection.copy_records_to_table(
             "code_version",
-            columns=("code_id", "valid", "release_id", *_Saying._fields, "search_text"),
+            columns=(
+                *("code_id", "valid", "release_id", *_Saying._fields, "search_text"),
+                *("change", "is_last"),
+            ),
             records=told(records, self._edition.name, len(codes), progress),
         )
 
@@ -198,16 +232,8 @@ def _billable_changes(old: Mapping[int, _Saying], new: Mapping[int, _Saying]) ->
     return BillableChanges(
         added=len(after.keys() - before.keys()),
         removed=len(before.keys() - after.keys()),
-        revised=sum(_is_retitled(before[code], after[code]) for code in before.keys() & after),
+        revised=sum(after[code].is_retitled(before[code]) for code in before.keys() & after),
     )
-
-
-def _is_retitled(old: _Saying, new: _Saying) -> bool:
-    """Whether a title differs; a short one that was not known before, and accents, do not count."""
-    if old.title != new.title and search_text(old.title) != search_text(new.title):
-        return True
-    short_titles = (old.short_title, new.short_title)
-    return None not in short_titles and old.short_title != new.short_title
 
 
 def _saying(row: CodeRow, ids: dict[str, int]) -> _Saying:

@@ -9,19 +9,14 @@ WITH release AS MATERIALIZED (SELECT r.id, r.body FROM releases_on($3::date) r),
 version AS (
     SELECT v.code_id, lower(v.valid) AS changed_on, b AS before, v AS after
     FROM code_version v
-    JOIN code_release r ON r.id = v.release_id
     LEFT JOIN code_version b ON b.code_id = v.code_id AND upper(b.valid) = lower(v.valid)
-    WHERE r.system = $1::text AND lower(v.valid) > $2::date AND lower(v.valid) <= $3::date
-      AND (b.id IS NULL OR is_revision(b, v))
+    WHERE v.change <> 'REPEATED' AND lower(v.valid) > $2::date AND lower(v.valid) <= $3::date
+      AND v.release_id = ANY (ARRAY(SELECT r.id FROM code_release r WHERE r.system = $1::text))
     UNION ALL
     SELECT v.code_id, upper(v.valid), v, NULL
     FROM code_version v
-    JOIN code_release r ON r.id = v.release_id
-    WHERE r.system = $1::text AND upper(v.valid) > $2::date AND upper(v.valid) <= $3::date
-      AND NOT EXISTS (
-          SELECT FROM code_version a
-          WHERE a.code_id = v.code_id AND lower(a.valid) = upper(v.valid)
-      )
+    WHERE v.is_last AND upper(v.valid) > $2::date AND upper(v.valid) <= $3::date
+      AND v.release_id = ANY (ARRAY(SELECT r.id FROM code_release r WHERE r.system = $1::text))
 ),
 change AS MATERIALIZED (
     SELECT

@@ -87,8 +87,8 @@ ORDER BY n.code_id, n.ordinal;
 
 -- name: close_versions
 -- Ends what is said of codes.
--- $1 ids of codes; $2 the first day on which it no longer holds.
-UPDATE code_version SET valid = daterange(lower(valid), $2::date)
+-- $1 ids of codes; $2 the first day on which it no longer holds; $3 whether the codes end with it.
+UPDATE code_version SET valid = daterange(lower(valid), $2::date), is_last = $3::boolean
 WHERE code_id = ANY ($1::integer[]) AND upper_inf(valid);
 
 -- name: close_notes

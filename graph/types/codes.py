@@ -19,6 +19,7 @@ from graph.types.relay import (
     position_after,
 )
 from schema import codes as shapes
+from schema import holdings
 from schema.codes import CodeKind, CodeStatus, CodeSystemKey
 
 _HERE = strawberry.lazy("graph.types.codes")
@@ -79,6 +80,21 @@ class CodeSystemRelease(Node):
 
 
 @strawberry.type
+class MissingRelease:
+    """An edition that should be in force and is not loaded here."""
+
+    label: str
+    """The publisher's name of the edition."""
+    effective_from: date
+    """Since when it is in force."""
+
+    @classmethod
+    def of(cls, missing: holdings.MissingRelease | None) -> Self | None:
+        """The published form of an edition; None for none."""
+        return None if missing is None else cls(**missing.model_dump())
+
+
+@strawberry.type
 class CodeSystem(Node):
     """A code system and what of it is loaded here."""
 
@@ -98,6 +114,11 @@ class CodeSystem(Node):
     """Whether the newest loaded edition should have been superseded by today."""
     stale_reason: str | None
     """Which edition is missing and since when; null when nothing is."""
+    missing_release: MissingRelease | None
+    """The edition that should be in force today and is not loaded, also where none is loaded at
+    all; null where none is known to be."""
+    source_page: str | None
+    """The page of its publisher that offers its editions; null where there is none."""
     shape: strawberry.Private[shapes.CodeSystem]
 
     @strawberry.field
@@ -127,6 +148,8 @@ class CodeSystem(Node):
             closed_on=system.closed_on,
             is_stale=newest is not None and newest.stale_reason is not None,
             stale_reason=newest.stale_reason if newest else None,
+            missing_release=MissingRelease.of(system.missing),
+            source_page=system.origin.page if system.origin else None,
             shape=system,
         )
 

@@ -8,9 +8,30 @@ WHERE EXISTS (
     SELECT FROM code_note n JOIN code c ON c.id = n.code_id WHERE c.system = r.system
 );
 
--- What began and what ended between two days.
-CREATE INDEX code_version_begun ON code_version (lower(valid));
-CREATE INDEX code_version_ended ON code_version (upper(valid));
+-- What a version is beside the one that holds until the day before it: the first to tell of its
+-- code again, another word, or the same in all that both tell. A place above or a short title that
+-- one of the two does not tell is no other word, and accents are none: order files have none.
+-- Written by the load, which has both at hand: found out by a question, it would take comparing
+-- whole systems.
+ALTER TABLE code_version
+    ADD COLUMN change text NOT NULL DEFAULT 'ADDED'
+        CHECK (change IN ('ADDED', 'REVISED', 'REPEATED')),
+    -- Whether the code is gone on the day after it.
+    ADD COLUMN is_last boolean NOT NULL DEFAULT false;
+UPDATE code_version v SET change = CASE
+    WHEN b.kind <> v.kind OR b.is_billable <> v.is_billable OR b.search_text <> v.search_text
+        OR b.short_title <> v.short_title OR b.parent_id <> v.parent_id THEN 'REVISED'
+    ELSE 'REPEATED'
+END
+FROM code_version b
+WHERE b.code_id = v.code_id AND upper(b.valid) = lower(v.valid);
+UPDATE code_version v SET is_last = true
+WHERE NOT upper_inf(v.valid) AND NOT EXISTS (
+    SELECT FROM code_version a WHERE a.code_id = v.code_id AND lower(a.valid) = upper(v.valid)
+);
+CREATE INDEX code_version_begun ON code_version (lower(valid), release_id)
+    WHERE change <> 'REPEATED';
+CREATE INDEX code_version_ended ON code_version (upper(valid), release_id) WHERE is_last;
 
 -- Every release, with what the calendar expects in its place on a day that it still covers.
 CREATE OR REPLACE FUNCTION releases_on(asked_on date) RETURNS TABLE (id integer, body jsonb)
@@ -36,19 +57,6 @@ BEGIN ATOMIC
     ) e ON true;
 END;
 
--- Whether two versions of a code say something different. What one of them does not tell at all,
--- its place above or its short title, is no difference, and neither are accents: the order files
--- print titles without.
-CREATE FUNCTION is_revision(old code_version, new code_version) RETURNS boolean
-LANGUAGE sql IMMUTABLE
-BEGIN ATOMIC
-    SELECT
-        old.kind <> new.kind OR old.is_billable <> new.is_billable
-        OR old.search_text <> new.search_text
-        OR COALESCE(old.short_title <> new.short_title, false)
-        OR COALESCE(old.parent_id <> new.parent_id, false);
-END;
-
 -- What a version says of its code, as the catalogue shows it: a JSON object, null for no version.
 CREATE FUNCTION saying_of(said code_version) RETURNS jsonb
 LANGUAGE sql STABLE
@@ -72,55 +80,42 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     WITH version AS (
         SELECT
-            v.valid, v.title, v.is_billable, v.release_id,
-            COALESCE(upper(lag(v.valid) OVER line) < lower(v.valid), true) AS is_beginning,
-            is_revision(lag(v) OVER line, v) AS is_revised
+            v.valid, v.change, v.is_last, v.is_billable, r.label, r.system,
+            CASE WHEN s.full_descriptors_allowed THEN v.title END AS title
         FROM code_version v
+        JOIN code_release r ON r.id = v.release_id
+        JOIN code_system s ON s.key = r.system
         WHERE v.code_id = wanted_id
-        WINDOW line AS (ORDER BY lower(v.valid))
-    ),
-    placed AS (
-        SELECT
-            v.valid, v.title, v.is_billable, v.release_id, v.is_beginning,
-            count(*) FILTER (WHERE v.is_beginning OR v.is_revised) OVER (ORDER BY lower(v.valid))
-                AS place
-        FROM version v
-    ),
-    said AS (
-        SELECT
-            p.place, range_merge(range_agg(p.valid)) AS valid, bool_or(p.is_beginning) AS is_beginning,
-            (array_agg(p.title ORDER BY lower(p.valid)))[1] AS title,
-            (array_agg(p.is_billable ORDER BY lower(p.valid)))[1] AS is_billable,
-            min(p.release_id) AS release_id
-        FROM placed p
-        GROUP BY p.place
     ),
     entry AS (
         SELECT
             CASE
-                WHEN NOT a.is_beginning THEN 'REVISED'
-                WHEN EXISTS (
+                WHEN v.change = 'ADDED' AND NOT EXISTS (
                     SELECT FROM code_release e
-                    WHERE e.system = r.system AND lower(e.valid) < lower(a.valid)
-                ) THEN 'ADDED'
-                ELSE 'FIRST_LOADED'
+                    WHERE e.system = v.system AND lower(e.valid) < lower(v.valid)
+                ) THEN 'FIRST_LOADED'
+                ELSE v.change
             END AS change,
-            r.label AS release_label, lower(a.valid) AS effective_from,
-            upper(a.valid) - 1 AS effective_to,
-            CASE WHEN s.full_descriptors_allowed THEN a.title END AS title, a.is_billable
-        FROM said a
-        JOIN code_release r ON r.id = a.release_id
-        JOIN code_system s ON s.key = r.system
+            v.label AS release_label, lower(v.valid) AS effective_from, v.title, v.is_billable
+        FROM version v
+        WHERE v.change <> 'REPEATED'
         UNION ALL
         -- Where a system was closed no release follows: its last one is named.
-        SELECT 'ENDED', COALESCE(n.label, r.label), upper(a.valid), NULL, NULL, NULL
-        FROM said a
-        JOIN code_release r ON r.id = a.release_id
-        LEFT JOIN code_release n ON n.system = r.system AND lower(n.valid) = upper(a.valid)
-        WHERE NOT upper_inf(a.valid)
-          AND NOT EXISTS (SELECT FROM said b WHERE lower(b.valid) = upper(a.valid))
+        SELECT 'ENDED', COALESCE(r.label, v.label), upper(v.valid), NULL, NULL
+        FROM version v
+        LEFT JOIN code_release r ON r.system = v.system AND lower(r.valid) = upper(v.valid)
+        WHERE v.is_last
+    ),
+    dated AS (
+        SELECT
+            e.change, e.release_label, e.effective_from,
+            CASE WHEN e.change <> 'ENDED'
+                THEN lead(e.effective_from) OVER (ORDER BY e.effective_from) - 1
+            END AS effective_to,
+            e.title, e.is_billable
+        FROM entry e
     )
-    SELECT jsonb_agg(to_jsonb(e) ORDER BY e.effective_from DESC) FROM entry e;
+    SELECT jsonb_agg(to_jsonb(d) ORDER BY d.effective_from DESC) FROM dated d;
 END;
 
 -- migrate:down
