@@ -1,106 +1,29 @@
 """Releases of ICD-10 from order and codes files, one after the other, as an operator loads them."""
 
-from collections.abc import Sequence
 from datetime import date
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from db.changes import changes
 from db.codes import ancestors_of, codes_by_ref
-from db.load import LoadReport, icd10cm_tabular
 from db.load.edition_names import edition_of
-from db.load.listed import ICD10CM_CODES, ICD10CM_ORDER, ICD10PCS_ORDER, ListForm, list_step
-from db.load.order_file import OrderRow
-from db.load.source import Edition, SourceFile
+from db.load.listed import ICD10CM_CODES, ICD10CM_ORDER, ICD10PCS_ORDER, list_step
+from db.load.source import SourceFile
 from db.load.transaction import load
-from db.load.writer import write_codes
 from db.pages import pages_by_ref
 from db.pool import Database
 from schema.codes import Code, CodeSystemKey
 from schema.errors import FileRefused, ReleaseStands
 from schema.pages import Page
 from schema.sections import older_notes
-from tests.official.addenda import codes_addenda, order_addenda
-from tests.official.icd10cm_order import archive, codes, order
-from tests.official.icd10cm_tabular import Chapter, Diag, Section, listed, tabular
+from tests.official.addenda import order_addenda
+from tests.official.editions import CHAPTERS, NEW, OLD, load_list, load_tabular, said, zipped
+from tests.official.icd10cm_order import archive, order
+from tests.official.icd10cm_tabular import tabular
 from tests.official.icd10pcs_order import table, without
 
 CM = CodeSystemKey.ICD10CM
-
-
-def said(value: str, title: str, *, is_header: bool = False) -> OrderRow:
-    return OrderRow(value, not is_header, title[:60], title)
-
-
-OLD = [
-    said("A00", "Ague", is_header=True),
-    said("A000", "Shaking ague"),
-    said("A001", "Dumb ague"),
-    said("A09", "Murrain"),
-    said("B10", "Meniere's falling"),
-]
-NEW = [
-    OLD[0],
-    said("A000", "Shaking ague, all kinds"),
-    said("A002", "Quartan ague"),
-    said("A05", "Botch"),
-    said("A09", "Murrain", is_header=True),
-    said("A090", "Old murrain"),
-    OLD[4],
-]
-CHAPTERS = [
-    Chapter(
-        1,
-        "Agues",
-        [
-            Section(
-                "A00-A09",
-                "Agues and murrains",
-                [
-                    Diag(
-                        "A00",
-                        "Ague",
-                        {"excludes1": ["chill (B10)"]},
-                        {},
-                        [Diag("A000", "Shaking ague"), Diag("A001", "Dumb ague")],
-                    ),
-                    Diag("A09", "Murrain", {"inclusionTerm": ["rot"]}),
-                ],
-            )
-        ],
-    ),
-    Chapter(2, "Falls", [Section("B10-B10", "Falls", [Diag("B10", "Ménière's falling")])]),
-]
-
-
-def zipped(
-    folder: Path, year: int, rows: Sequence[OrderRow], before: Sequence[OrderRow] = OLD
-) -> Path:
-    """The archive of an edition as CDC publishes it, beside its predecessor's rows."""
-    path = folder / f"icd10cm-code-descriptions-{year}.zip"
-    files = {
-        f"icd10cm-codes-{year}.txt": codes(rows),
-        f"icd10cm-codes-addenda-{year}.txt": codes_addenda(before, rows, year),
-        f"icd10cm-order-{year}.txt": order(rows),
-        f"icd10cm-order-addenda-{year}.txt": order_addenda(before, rows, year),
-    }
-    path.write_bytes(archive(files))
-    return path
-
-
-async def load_list(url: str, form: ListForm, path: Path, *given: object) -> LoadReport:
-    (report,) = await load(url, [list_step(form, path, *given)])  # type: ignore[arg-type]
-    return report
-
-
-async def load_tabular(url: str) -> None:
-    """The tree of FY2025-APR with its notes, from a tabular list as the default load reads one."""
-    files = SourceFile("t.xml", tabular(CHAPTERS)), SourceFile("l.txt", listed(CHAPTERS))
-    edition = Edition(CM, "FY2025-APR", date(2025, 4, 1), "nobody", "generated", files)
-    read = partial(icd10cm_tabular.read, *files)
-    await load(url, [partial(write_codes, edition=edition, read=read)])
 
 
 async def page_of(database: Database, value: str, on: date) -> Page:
@@ -240,9 +163,7 @@ async def test_a_tabular_list_beside_the_order_file_brings_chapters_blocks_and_n
     xml = tmp_path / "icd10cm-tabular-2025.xml"
     xml.write_bytes(tabular(CHAPTERS))
 
-    report = await load_list(
-        database_url, ICD10CM_ORDER, zipped(tmp_path, 2025, OLD), None, None, xml
-    )
+    report = await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2025, OLD), xml)
 
     page = await page_of(database, "A001", date(2024, 10, 1))
     assert report.rows == 4 + len(OLD)
@@ -263,7 +184,7 @@ async def test_a_tabular_list_of_other_codes_is_refused(
     xml.write_bytes(tabular(CHAPTERS))
 
     with pytest.raises(FileRefused) as refused:
-        await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2026, NEW), None, None, xml)
+        await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2026, NEW), xml)
 
     assert str(refused.value) == (
         "icd10cm-order-2026.txt:3: has the code A002 where icd10cm-tabular-2025.xml has "
