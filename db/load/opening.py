@@ -1,7 +1,9 @@
 """Official files as agencies publish them: bare, or inside a zip archive of a bounded size."""
 
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +16,12 @@ MOST_BYTES = 600_000_000
 NCCI edits, has a fifth of it."""
 MOST_MEMBERS = 500
 """Most members of an archive."""
+
+# What the standard library raises for an archive that is damaged, or packed in a way it lacks.
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(NotImplementedError, EOFError, ValueError, OSError),
+)
 
 
 def opened(path: Path) -> list[SourceFile]:
@@ -75,7 +83,7 @@ def unpacked(archive: SourceFile) -> list[SourceFile]:
                 room -= len(content)
                 files.append(SourceFile(Path(item.filename).name, content))
             return files
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError) as broken:
+    except _BROKEN as broken:
         raise FileRefused(archive.name, f"is not a whole zip archive: {broken}") from broken
 
 
