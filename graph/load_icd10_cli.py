@@ -28,7 +28,7 @@ Begins = Annotated[
 ]
 Tabular = Annotated[
     Path | None,
-    typer.Option(help="The tabular list of the same edition (XML): chapters, blocks and notes."),
+    typer.Option(help="The tabular list of the same edition: chapters, blocks, notes."),
 ]
 
 

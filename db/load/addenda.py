@@ -1,4 +1,4 @@
-"""Addenda of ICD-10: what an edition adds, deletes and revises, and the counts that prove it.
+"""Addenda of ICD-10: what an edition adds, deletes and revises, and how many.
 
 Columns from 1: 1 to 13 the word, `Add:`, `Delete:`, `Revise from:` or `Revise to:`; behind it the
 columns of the list that the addenda go with, without its order numbers. ICD-10-CM has flag, blank
@@ -7,15 +7,13 @@ is deleted and added.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from db.load.order_file import CODES, OrderRow
-from db.load.predecessor import Predecessor
-from db.load.rows import CodeRow, search_text
 from db.load.source import SourceFile
-from schema.codes import CodeKind, CodeSystemKey
+from schema.codes import CodeSystemKey
 from schema.errors import FileRefused
 
 
@@ -168,100 +166,3 @@ def _is_counted(summary: Summary, count: re.Match[str]) -> bool:
     is_new = name not in summary.counts
     summary.counts[name] = int(number)
     return is_new
-
-
-def refuse_disagreement(
-    addenda: Addenda, rows: Sequence[OrderRow], before: Predecessor | None
-) -> None:
-    """Refuse addenda that do not lead to these rows.
-
-    The entries are undone: what is left must have as many headers and codes as the summary gives
-    the edition before, and be that edition code for code where it is the one that is loaded.
-    """
-    undone = _undone(addenda, rows)
-    for is_billable, summary in addenda.summaries.items():
-        _refuse_counts(addenda, is_billable, summary, rows, undone)
-    if before is not None and before.label == addenda.before:
-        _refuse_other_edition(addenda, undone, before)
-
-
-def _undone(addenda: Addenda, rows: Sequence[OrderRow]) -> dict[tuple[str, bool], OrderRow]:
-    """The rows of the edition before, by code and flag."""
-    left = {row.key: row for row in rows}
-    for line, row in addenda.added:
-        if left.pop(row.key, None) != row:
-            raise addenda.refuse(f"adds {_told(row)}, which the list does not have so", line)
-    for (_, old), (line, new) in addenda.revised:
-        if left.get(new.key) != new:
-            raise addenda.refuse(f"revises {_told(new)}, which the list does not have so", line)
-        left[new.key] = old
-    for line, row in addenda.deleted:
-        if row.key in left:
-            raise addenda.refuse(f"deletes {_told(row)}, which the list still has", line)
-        left[row.key] = row
-    return left
-
-
-def _told(row: OrderRow) -> str:
-    return f"the code {row.value}" if row.is_billable else f"the header {row.value}"
-
-
-def _refuse_counts(
-    addenda: Addenda,
-    is_billable: bool,
-    summary: Summary,
-    rows: Sequence[OrderRow],
-    undone: Mapping[tuple[str, bool], OrderRow],
-) -> None:
-    revised = [(a.row, b.row) for a, b in addenda.revised if b.row.is_billable is is_billable]
-    found = {
-        "before": sum(1 for _, flag in undone if flag is is_billable),
-        "after": sum(1 for row in rows if row.is_billable is is_billable),
-        "additions": sum(1 for entry in addenda.added if entry.row.is_billable is is_billable),
-        "deletions": sum(1 for entry in addenda.deleted if entry.row.is_billable is is_billable),
-        "revisions": len(revised),
-        **{f"revisions to {name}": sum(is_so(*pair) for pair in revised) for name, is_so in _SORTS},
-    }
-    for name, count in summary.counts.items():
-        if found[name] != count:
-            noun = "codes" if is_billable else "headers"
-            reason = f"its summary counts {count:,} {noun} under {name!r} where {found[name]:,} are"
-            raise addenda.refuse(reason)
-
-
-_Sort = Literal["both long and short titles", "long title only", "short title only"]
-_SORTS: tuple[tuple[_Sort, Callable[[OrderRow, OrderRow], bool]], ...] = (
-    (
-        "both long and short titles",
-        lambda a, b: a.title != b.title and a.short_title != b.short_title,
-    ),
-    ("long title only", lambda a, b: a.title != b.title and a.short_title == b.short_title),
-    ("short title only", lambda a, b: a.title == b.title and a.short_title != b.short_title),
-)
-
-
-def _refuse_other_edition(
-    addenda: Addenda, undone: Mapping[tuple[str, bool], OrderRow], before: Predecessor
-) -> None:
-    """Refuse addenda to an edition that is not the one loaded."""
-    codes = {(row.value, True): row for row in before.rows.values() if row.kind is CodeKind.CODE}
-    headers = {
-        (row.value, False): row for row in before.rows.values() if row.kind is CodeKind.HEADER
-    }
-    # A release without short titles came as a list of codes: its headers are older than itself.
-    is_whole = all(row.short_title for row in codes.values())
-    stored = {**codes, **headers} if is_whole and False in addenda.summaries else codes
-    odd = sorted(key for key in undone.keys() ^ stored.keys() if key[1] or stored is not codes)
-    both = undone.keys() & stored.keys()
-    odd += sorted(key for key in both if _differs(undone[key], stored[key]))
-    if odd:
-        differing = "1 code differs" if len(odd) == 1 else f"{len(odd):,} codes differ"
-        reason = f"does not lead from {before.label} as it is loaded to this list"
-        raise addenda.refuse(f"{reason}: {differing}, the first is {odd[0][0]}")
-
-
-def _differs(undone: OrderRow, stored: CodeRow) -> bool:
-    if undone.title != search_text(stored.title):
-        return True
-    titles = (undone.short_title, stored.short_title)
-    return None not in titles and titles[0] != titles[1]

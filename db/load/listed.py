@@ -7,8 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from db.load import addenda, icd10cm_codes, order_file, order_rows
+from db.load.addenda_proof import refuse_disagreement
 from db.load.edition_names import edition_of
-from db.load.opening import is_named, matching, opened
+from db.load.opening import is_named, matching, member, opened
 from db.load.order_file import OrderRow
 from db.load.predecessor import Predecessor, predecessor_of
 from db.load.report import LoadReport, Progress
@@ -22,6 +23,10 @@ from schema.errors import FileRefused
 
 _MOST_LOST = 1_000
 """Billable codes that a list may lack of those before it, if they are a tenth: more is a cut."""
+
+
+_TABULAR = r"icd10cm?[-_]tabular.*\.xml"
+"""How the tabular list is named in its archive."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ def list_step(
 
     Raises FileRefused.
     """
-    listed = _listed(form, path, None if tabular is None else SourceFile.of(tabular))
+    listed = _listed(form, path, None if tabular is None else member(tabular, _TABULAR))
     label, effective_from = edition_of(listed.rows, path.name, label, effective_from)
     files = tuple(file for file in (listed.rows, listed.tabular) if file is not None)
     edition = Edition(
@@ -127,7 +132,7 @@ def _rows(listed: Listed, before: Predecessor | None) -> list[CodeRow]:
     rows = listed.form.read(listed.rows)
     if listed.addenda is not None:
         told = addenda.read(listed.addenda, listed.form.layout)
-        addenda.refuse_disagreement(told, rows, before)
+        refuse_disagreement(told, rows, before)
     elif before is not None:
         _refuse_cut(listed.rows, rows, before)
     if listed.tabular is not None:

@@ -6,6 +6,7 @@ one; 6, 14, 16 and 77 are blank (CMS, ICD-10-CM Order File; ICD-10-PCS Order Fil
 """
 
 import re
+from collections.abc import Container
 from typing import NamedTuple
 
 from db.load.source import SourceFile
@@ -101,7 +102,7 @@ def _refuse_odd_trees(file: SourceFile, rows: list[OrderRow]) -> None:
             raise FileRefused(file.name, reason, line=number, column=7)
 
 
-def header_of(value: str, known: "dict[str, int] | dict[str, OrderRow]") -> str | None:
+def header_of(value: str, known: Container[str]) -> str | None:
     """The longest proper beginning of a code that a list has too; None where there is none."""
     beginnings = (value[:length] for length in range(len(value) - 1, _CATEGORY - 1, -1))
     return next((beginning for beginning in beginnings if beginning in known), None)

@@ -35,7 +35,7 @@ class LoadReport:
     added: int
     """Codes or rows that the release before did not have."""
     changed: int
-    """Codes whose title, place, notes or billable flag differ."""
+    """Codes whose title, place, notes or billable flag differ, or of which more is told now."""
     removed: int
     """Codes or rows of the release before that this one does not have; they stay in history."""
     unresolved: int

@@ -63,7 +63,7 @@ async def test_advice_names_page_and_command_of_what_is_not_current(catalogue: D
     assert lines[:6] == [
         "ICD10CM",
         "  from https://www.cdc.gov/nchs/icd/icd-10-cm/files.html",
-        "  by codestile load icd10cm-order FILE.zip --tabular FILE.xml",
+        "  by codestile load icd10cm-order FILE.zip --tabular FILE.zip",
         "ICD10PCS",
         "  from https://www.cms.gov/medicare/coding-billing/icd-10-codes",
         "  no command loads it",

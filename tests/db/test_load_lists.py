@@ -160,10 +160,11 @@ async def test_a_title_keeps_its_accents_where_the_order_file_says_the_same_with
 async def test_a_tabular_list_beside_the_order_file_brings_chapters_blocks_and_notes(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    xml = tmp_path / "icd10cm-tabular-2025.xml"
-    xml.write_bytes(tabular(CHAPTERS))
+    table = tmp_path / "icd10cm-table-index-2025.zip"
+    files = {"icd10cm-index-2025.xml": b"<index/>", "icd10cm-tabular-2025.xml": tabular(CHAPTERS)}
+    table.write_bytes(archive(files))
 
-    report = await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2025, OLD), xml)
+    report = await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2025, OLD), table)
 
     page = await page_of(database, "A001", date(2024, 10, 1))
     assert report.rows == 4 + len(OLD)

@@ -5,6 +5,7 @@ looked through whole: data, errors and extensions.
 """
 
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import date
@@ -91,8 +92,14 @@ def canaries(page: Page, kinds: frozenset[SectionKind]) -> Iterator[str]:
 
 
 def found_in(answer: str, texts: Iterator[str]) -> list[str]:
-    """Those of the texts that stand in an answer in JSON."""
-    return [text for text in texts if json.dumps(text, ensure_ascii=False)[1:-1] in answer]
+    """Those of the texts that stand in an answer in JSON, not within a word or number: a price may
+    be part of an instant."""
+    quoted = ((text, json.dumps(text, ensure_ascii=False)[1:-1]) for text in texts)
+    return [
+        text
+        for text, words in quoted
+        if words in answer and re.search(rf"(?<!\w){re.escape(words)}(?!\w)", answer)
+    ]
 
 
 Meet = Callable[[ViewerKind, str], Awaitable[Somebody]]

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from db.load import addenda, icd10cm_codes, order_file
+from db.load.addenda_proof import refuse_disagreement
 from db.load.order_file import OrderRow
 from db.load.source import SourceFile
 from schema.codes import CodeSystemKey
@@ -104,8 +105,8 @@ def test_addenda_agree_with_the_list_that_they_lead_to(
     codes = SourceFile("b.txt", codes_addenda(old, new, 2026))
     listed = [row._replace(short_title=None) for row in new if row.is_billable]
 
-    addenda.refuse_disagreement(addenda.read(order, addenda.ICD10CM_ORDER), new, None)
-    addenda.refuse_disagreement(addenda.read(codes, addenda.ICD10CM_CODES), listed, None)
+    refuse_disagreement(addenda.read(order, addenda.ICD10CM_ORDER), new, None)
+    refuse_disagreement(addenda.read(codes, addenda.ICD10CM_CODES), listed, None)
 
 
 @given(editions())
@@ -118,7 +119,7 @@ def test_addenda_disagree_with_a_list_that_lacks_a_row(
 
     for place in range(len(new)):
         with pytest.raises(FileRefused):
-            addenda.refuse_disagreement(told, [*new[:place], *new[place + 1 :]], None)
+            refuse_disagreement(told, [*new[:place], *new[place + 1 :]], None)
 
 
 TABLE = icd10pcs_order.table("0A1", "Invented body, Moved", {"0AAZ": "Move all", "0ABZ": "Move b"})
@@ -144,7 +145,7 @@ def test_addenda_of_procedures_tell_headers_from_codes_by_their_length() -> None
 
     told = addenda.read(file, addenda.ICD10PCS_ORDER)
 
-    addenda.refuse_disagreement(told, new, None)
+    refuse_disagreement(told, new, None)
     assert [(entry.line, *entry.row.key) for entry in (*told.deleted, *told.added)] == [
         (1, "0A10ABZ", True),
         (2, "0A2", False),
@@ -266,7 +267,7 @@ def test_addenda_that_contradict_themselves_or_the_list_are_refused(
     file = SourceFile("a.txt", WHOLE.replace(found, instead).encode())
 
     with pytest.raises(FileRefused) as refused:
-        addenda.refuse_disagreement(addenda.read(file, addenda.ICD10CM_ORDER), NEW, None)
+        refuse_disagreement(addenda.read(file, addenda.ICD10CM_ORDER), NEW, None)
 
     assert reason in str(refused.value)
 
@@ -275,7 +276,7 @@ def test_addenda_refuse_the_list_of_another_year() -> None:
     told = addenda.read(SourceFile("a.txt", WHOLE.encode()), addenda.ICD10CM_ORDER)
 
     with pytest.raises(FileRefused, match="adds the code A002, which the list does not have so"):
-        addenda.refuse_disagreement(told, OLD, None)
+        refuse_disagreement(told, OLD, None)
 
 
 def _survives(seed: int) -> None:
