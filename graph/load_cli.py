@@ -9,6 +9,7 @@ import typer
 import typer.core
 
 from graph.command import Data, run, settings_of
+from schema.errors import OptionRefused
 
 if TYPE_CHECKING:
     from db.load import LoadReport
@@ -65,6 +66,8 @@ def _tell(context: typer.Context, data: Data = None) -> None:
     if context.invoked_subcommand is None:
         assert isinstance(context.command, typer.core.TyperGroup)
         tell_holdings(data, context.command.commands)
+    elif data is not None:
+        raise OptionRefused(f"give --data behind {context.invoked_subcommand}: it is its option")
 
 
 def tell_holdings(data: Path | None, commands: Collection[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 from db.changes import changes
 from db.codes import ancestors_of, codes_by_ref
 from db.load.edition_names import edition_of
-from db.load.listed import ICD10CM_CODES, ICD10CM_ORDER, ICD10PCS_ORDER, list_step
+from db.load.listed import ICD10CM_CODES, ICD10CM_ORDER, ICD10PCS_ORDER, ListForm, list_step
 from db.load.source import SourceFile
 from db.load.transaction import load
 from db.pages import pages_by_ref
@@ -234,6 +234,22 @@ async def test_addenda_are_not_held_against_another_edition_than_their_own(
 
     # FY2025-APR is not FY2025; the counts of the addenda are checked all the same.
     assert report.skipped_because is None
+
+
+@pytest.mark.parametrize("form", [ICD10CM_ORDER, ICD10CM_CODES])
+async def test_addenda_lead_from_an_edition_that_has_accents_or_no_headers(
+    database: Database, database_url: str, tmp_path: Path, form: ListForm
+) -> None:
+    xml = tmp_path / "icd10cm-tabular-2025.xml"
+    xml.write_bytes(tabular(CHAPTERS))
+    with_accents = xml if form is ICD10CM_ORDER else None
+    await load_list(database_url, form, zipped(tmp_path, 2025, OLD), with_accents)
+
+    report = await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2026, NEW))
+
+    assert report.billable is not None
+    assert (report.billable.added, report.billable.removed, report.billable.revised) == (3, 2, 1)
+    assert [row[0] for row in await releases_in(database)] == ["FY2025", "FY2026"]
 
 
 async def test_a_list_cut_between_two_lines_is_refused_by_what_it_lacks(

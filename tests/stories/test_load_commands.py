@@ -39,6 +39,15 @@ async def test_an_operator_loads_the_next_edition(
     )
 
 
+async def test_an_option_that_would_be_lost_is_refused(tmp_path: Path) -> None:
+    before = ("--data", str(tmp_path / "a"))
+
+    code, _, errors = await run_codestile(None, "load", *before, "default")
+
+    assert (code, errors) == (1, "codestile: give --data behind default: it is its option\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def _line(output: str, subject: str) -> str:
     """The line of a holding, its columns a blank apart."""
     return " ".join(next(line for line in output.splitlines() if subject in line).split())
