@@ -9,7 +9,6 @@ import strawberry
 from db import crosswalks as crosswalk_reads
 from graph import nodes
 from graph.access import lacks, may_not_ask_catalogue
-from graph.changes_query import ChangesQueries
 from graph.context import Info
 from graph.day import Day
 from graph.limits import LIMITS
@@ -27,6 +26,7 @@ from graph.lookup import (
 )
 from graph.masking import ErrorCode, coded
 from graph.opening import open_page
+from graph.release_query import ReleaseQueries
 from graph.staff_query import StaffQueries
 from graph.types.codes import CodeSystem
 from graph.types.crosswalks import Translation, Translations
@@ -60,7 +60,7 @@ MOST = "at most {} for guests, {} for registered readers and subscribers, {} for
 
 
 @strawberry.type
-class Query(ChangesQueries, StaffQueries):
+class Query(ReleaseQueries, StaffQueries):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field

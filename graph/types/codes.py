@@ -9,6 +9,7 @@ from graph import ids
 from graph.context import Info
 from graph.day import Day
 from graph.loaders import ChildrenAsked, CodeOnDate
+from graph.types.holdings import MissingRelease
 from graph.types.relay import (
     FIRST_DEFAULT,
     After,
@@ -19,7 +20,6 @@ from graph.types.relay import (
     position_after,
 )
 from schema import codes as shapes
-from schema import holdings
 from schema.codes import CodeKind, CodeStatus, CodeSystemKey
 
 _HERE = strawberry.lazy("graph.types.codes")
@@ -77,21 +77,6 @@ class CodeSystemRelease(Node):
             code_count=release.code_count,
             notes_of=release.notes_of,
         )
-
-
-@strawberry.type
-class MissingRelease:
-    """An edition that should be in force and is not loaded here."""
-
-    label: str
-    """The publisher's name of the edition."""
-    effective_from: date
-    """Since when it is in force."""
-
-    @classmethod
-    def of(cls, missing: holdings.MissingRelease | None) -> Self | None:
-        """The published form of an edition; None for none."""
-        return None if missing is None else cls(**missing.model_dump())
 
 
 @strawberry.type

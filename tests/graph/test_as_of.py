@@ -353,6 +353,29 @@ async def test_changes_are_for_partners_subscribers_and_staff(ask_as: Any, kind:
     assert found == {"changes": {"__typename": "Forbidden"}}
 
 
+async def test_holdings_tell_systems_and_maps_with_what_is_missing_of_them(ask_as: Any) -> None:
+    guest = ask_as("GUEST")
+
+    data = await guest(
+        "{ holdings { subject label effectiveFrom rowCount missingRelease { label effectiveFrom }"
+        " sourcePage } }"
+    )
+
+    by_subject = {held["subject"]: held for held in data["holdings"]}
+    assert by_subject["ICD10CM"] == {
+        "subject": "ICD10CM",
+        "label": "FY2026",
+        "effectiveFrom": NOW,
+        "rowCount": 4 + len(NEW),
+        "missingRelease": {"label": "FY2027", "effectiveFrom": "2026-10-01"},
+        "sourcePage": "https://www.cdc.gov/nchs/icd/icd-10-cm/files.html",
+    }
+    gem = by_subject["GEM_I9_I10"]
+    assert (gem["label"], gem["rowCount"], gem["missingRelease"]) == ("GEM-2", 1, None)
+    absent = by_subject["GEM_I10_I9"]
+    assert (absent["label"], absent["missingRelease"]["label"]) == (None, "GEM-FY2018")
+
+
 async def test_code_systems_tell_which_edition_is_missing_and_where_to_get_it(
     ask_as: Any,
 ) -> None:

@@ -27,6 +27,7 @@ ASKED = {
     "Query.nodes": 'nodes(ids: ["x"]) { id }',
     "Query.viewer": "viewer { kind }",
     "Query.codeSystems": "codeSystems { key }",
+    "Query.holdings": "holdings { subject }",
     "Query.code": f"code(ref: {{key: {CODE}}}) {{ __typename }}",
     "Query.codes": f"codes(refs: [{{key: {CODE}}}]) {{ requested }}",
     "Query.crosswalks": f"crosswalks(sources: [{CODE}]) {{ %s }}",

@@ -1,4 +1,4 @@
-"""The question what changed in a code system between two days."""
+"""What is asked about the releases of the catalogue: what is loaded, and what they changed."""
 
 from datetime import date
 from typing import Annotated
@@ -6,12 +6,14 @@ from typing import Annotated
 import strawberry
 
 from db.changes import changes
+from db.holdings import holdings
 from graph.access import may_not_ask_catalogue
 from graph.context import Context, Info
 from graph.day import EARLIEST, LATEST, Day
 from graph.lookup import unavailable
 from graph.masking import ErrorCode, coded
 from graph.types.changes import CodeChanges, place_of
+from graph.types.holdings import Holding
 from graph.types.problems import (
     FieldProblem,
     Forbidden,
@@ -31,8 +33,17 @@ ChangesResult = Annotated[
 
 
 @strawberry.type
-class ChangesQueries:
-    """What is asked about the releases of a system in time."""
+class ReleaseQueries:
+    """What is asked about releases."""
+
+    @strawberry.field
+    async def holdings(self, info: Info) -> list[Holding] | None:
+        """Every code system, map and kind of facts: the newest edition loaded here, which one is
+        missing today, and where it is published. Null, with an error, while the catalogue does
+        not answer."""
+        context = info.context
+        found = await holdings(context.services.database, context.today.date)
+        return [Holding.of(held) for held in found]
 
     @strawberry.field
     async def changes(
