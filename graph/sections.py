@@ -210,11 +210,10 @@ def _introduction(kind: SectionKind, page: Page) -> types.TextContent | None:
     """What somebody wrote about the section; above notes of an older release, whose they are."""
     written = _written(kind, page)
     reason = older_notes(page) if kind is SectionKind.GUIDELINES else None
-    if written is None and reason is not None:
-        return types.TextContent(text=reason, format=types.TextFormat.PLAIN)
-    if written is not None and reason is not None:
-        written.text = f"{reason}\n\n{written.text}"
-    return written
+    if reason is None:
+        return written
+    text = reason if written is None else f"{reason}\n\n{written.text}"
+    return types.TextContent(text=text, format=types.TextFormat.MARKDOWN)
 
 
 def _title(page: Page) -> types.TextContent:

@@ -1,7 +1,7 @@
 """Chapters and blocks for a list that has none: those of the release before it.
 
-Which codes form a block is a matter of years, not of editions: a category keeps its place. For a
-new one the release before is asked where its neighbours stand.
+Blocks change in decades, not in editions: a category keeps its place. For a new one the release
+before is asked where its neighbours stand.
 """
 
 from collections.abc import Sequence

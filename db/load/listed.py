@@ -22,9 +22,7 @@ from schema.codes import CodeKind, CodeSystemKey
 from schema.errors import FileRefused
 
 _MOST_LOST = 1_000
-"""Billable codes that a list may lack of those before it, if they are a tenth: more is a cut."""
-
-
+"""Codes that a list without addenda may lack of those before it: more, and a tenth, is a cut."""
 _TABULAR = r"icd10cm?[-_]tabular.*\.xml"
 """How the tabular list is named in its archive."""
 
