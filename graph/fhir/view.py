@@ -37,8 +37,8 @@ _log = structlog.get_logger(__name__)
 
 ADDRESS = "/fhir"
 """Where it answers, and below."""
-Question = Asked | list[Entry]
-"""An operation, or the entries of a batch."""
+Wanted = Asked | list[Entry]
+"""What a request asks for: an operation, or the entries of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +89,9 @@ class FhirView:
         try:
             form = form_of(request)
             refuse_foreign_page(request, self._allowed_origins)
-            visit, question = await asked_by(request, self._identify, self._reader(request))
+            visit, wanted = await asked_by(request, self._identify, self._reader(request))
             limits = self._limits[visit.viewer_kind]
-            answer = await self._answer(question, form, Call(visit, limits, request_id, None))
+            answer = await self._answer(wanted, form, Call(visit, limits, request_id, None))
         except HTTPException as refused:
             answer = _Answer(outcome(refused), refused.status_code, refused.headers)
         except StoreUnavailable as away:
@@ -108,24 +108,24 @@ class FhirView:
             response.headers.append(name, value)
         return response
 
-    def _reader(self, request: Request) -> Callable[[Visit], Awaitable[Question]]:
-        async def read(visit: Visit) -> Question:
+    def _reader(self, request: Request) -> Callable[[Visit], Awaitable[Wanted]]:
+        async def read(visit: Visit) -> Wanted:
             return await _read(request, self._limits[visit.viewer_kind].body_bytes)
 
         return read
 
-    async def _answer(self, question: Question, form: Form, call: Call) -> _Answer:
+    async def _answer(self, wanted: Wanted, form: Form, call: Call) -> _Answer:
         limits = call.limits
-        asked = [question] if isinstance(question, Asked) else question
+        asked = [wanted] if isinstance(wanted, Asked) else wanted
         async with self._turns.one():
             try:
                 async with asyncio.timeout(limits.deadline_seconds):
                     context = self._make_context(call)
                     asking = await self._asking(context, form, asked)
                     asking.refuse_many("entries", len(asked))
-                    if isinstance(question, Asked):
-                        return _Answer(await question.answer(asking))
-                    return _Answer(await answered(asking, question))
+                    if isinstance(wanted, Asked):
+                        return _Answer(await wanted.answer(asking))
+                    return _Answer(await answered(asking, wanted))
             except TimeoutError:
                 sentence = f"The answer took longer than {limits.deadline_seconds:g} seconds."
                 return _Answer(outcome(Refused(504, sentence)), 504)
@@ -139,7 +139,7 @@ class FhirView:
         return Asking(context, form.version, systems, rows, self._address)
 
 
-async def _read(request: Request, most_bytes: int) -> Question:
+async def _read(request: Request, most_bytes: int) -> Wanted:
     """What a request asks for; raises HTTPException."""
     path = request.scope["path"].partition(ADDRESS)[2].strip("/")
     query = request.scope["query_string"]
