@@ -8,6 +8,7 @@ from graph import offers
 from graph.context import Context
 from graph.day import Day
 from graph.identity import Visit
+from graph.licenses import as_licensed
 from graph.loaders import CodeAsked
 from graph.lookup import missing, unavailable
 from graph.sections import Grant, Reader, sections_of
@@ -125,6 +126,7 @@ async def _page(
     left: Allowance,
     decision: Decision | None,
 ) -> CodePage:
+    page = await as_licensed(context, page)
     plans = context.services.plans.newest
     allowance = offers.allowance(left, context.viewer_kind, plans)
     reader = Reader(plan=await context.plan(), plans=plans, more=allowance.upgrade)

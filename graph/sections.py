@@ -131,11 +131,21 @@ def _section(
         kind=kind,
         title=title,
         position=position,
-        copyright=next((text.copyright for text in page.texts if text.kind is kind), None),
+        copyright=_copyright(kind, page),
         introduction=None if kind in _TEXTS else _written(kind, page),
         content=_content(kind, page, on),
     )
 
+
+def _copyright(kind: SectionKind, page: Page) -> str | None:
+    for text in page.texts:
+        if text.kind is kind:
+            return text.copyright
+    return page.title_copyright if kind in _WITH_TITLES else None
+
+
+_WITH_TITLES = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.HISTORY})
+"""The sections that show titles of the code itself."""
 
 _NOUNS = {
     SectionKind.GUIDELINES: ("instruction", "instructions"),

@@ -5,7 +5,7 @@ It works inside the caller's transaction, so that a refused file leaves nothing 
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -32,6 +32,11 @@ class _Saying(NamedTuple):
     short_title: str | None
     parent_id: int | None
     depth: int
+    last_day: date | None
+    """Where its days end, if they do: kept in the range of the version."""
+
+
+_SAID = tuple(name for name in _Saying._fields if name != "last_day")
 
 
 async def write_codes(
@@ -43,7 +48,8 @@ async def write_codes(
     """Store a release of a code system, unless these bytes are stored; raises FileRefused.
 
     Codes that say the same as before keep their version; the others get a new one from the first
-    day of the release, and what the release no longer has ends the day before.
+    day of the release, and what the release no longer has ends the day before. A code whose last
+    day the release names ends on that day, also one that ended long before it.
     """
     started = time.monotonic()
     stored = await stored_rows(connection, "code_release", edition)
@@ -109,19 +115,47 @@ class _Difference:
         ids = await self._place_codes()
         old = await self._old_sayings()
         old_notes = await self._old_notes()
-        new = {ids[row.value]: _saying(row, ids) for row in self._rows}
-        new_notes = {ids[row.value]: row.notes for row in self._rows if row.notes}
+        rows = [row for row in self._rows if not self._is_over(row)]
+        over = {ids[row.value]: row for row in self._rows if self._is_over(row)}
+        new = {ids[row.value]: _saying(row, ids) for row in rows}
+        new_notes = {ids[row.value]: row.notes for row in rows if row.notes}
         said_anew = [code for code, saying in new.items() if old.get(code) != saying]
         noted_anew = [code for code, notes in new_notes.items() if old_notes.get(code) != notes]
         removed = old.keys() - new.keys()
         unnoted = [code for code in old_notes if code not in new_notes]
-        await self._close("close_versions", [*removed, *(old.keys() & set(said_anew))])
+        unheard = await self._unheard(over) if over else []
+        await self._end({code: over[code] for code in removed & over.keys()})
+        dropped = removed - over.keys()
+        await self._close("close_versions", [*dropped, *(old.keys() & set(said_anew))])
         await self._close("close_notes", [*unnoted, *(old_notes.keys() & set(noted_anew))])
-        await self._copy_versions(said_anew, new, progress)
+        records = [(code, self._from_now(new[code]), new[code]) for code in said_anew]
+        records += [(code, _past(over[code]), _saying(over[code], ids)) for code in unheard]
+        await self._copy_versions(records, progress)
         await self._copy_notes(noted_anew, new_notes)
         added = len(new.keys() - old.keys())
         touched = {*said_anew, *noted_anew, *unnoted} - removed
-        return added, len(touched) - added, len(removed)
+        return added + len(unheard), len(touched) - added, len(removed)
+
+    def _is_over(self, row: CodeRow) -> bool:
+        return row.last_day is not None and row.last_day < self._edition.effective_from
+
+    def _from_now(self, saying: _Saying) -> "asyncpg.Range[date]":
+        """The days of a version that begins with the release."""
+        last_day = saying.last_day
+        upper = self._valid.upper if last_day is None else last_day + timedelta(days=1)
+        return asyncpg.Range(self._edition.effective_from, upper)
+
+    async def _unheard(self, over: Mapping[int, CodeRow]) -> list[int]:
+        """Of the codes that were over before the release, those of which no release told before."""
+        rows = await self._connection.fetch(_SQL["described"], self._edition.subject)
+        return sorted(over.keys() - {row["id"] for row in rows})
+
+    async def _end(self, over: Mapping[int, CodeRow]) -> None:
+        """End what is still open of codes on the days that the release names."""
+        if over:
+            last_days = [row.last_day for row in over.values()]
+            first_day = self._edition.effective_from
+            await self._connection.execute(_SQL["end_versions"], [*over], last_days, first_day)
 
     async def _place_codes(self) -> dict[str, int]:
         """Give every code an identity and its place in the order; ids by value."""
@@ -147,7 +181,8 @@ class _Difference:
         return ids
 
     async def _old_sayings(self) -> dict[int, _Saying]:
-        rows = await self._connection.fetch(_SQL["open_versions"], self._edition.subject)
+        asked = (self._edition.subject, self._edition.effective_from)
+        rows = await self._connection.fetch(_SQL["open_versions"], *asked)
         return {row[0]: _Saying(*row[1:]) for row in rows}
 
     async def _old_notes(self) -> dict[int, tuple[NoteRow, ...]]:
@@ -162,16 +197,16 @@ class _Difference:
             await self._connection.execute(_SQL[statement], codes, self._edition.effective_from)
 
     async def _copy_versions(
-        self, codes: Sequence[int], new: dict[int, _Saying], progress: Progress
+        self, said: Sequence[tuple[int, "asyncpg.Range[date]", _Saying]], progress: Progress
     ) -> None:
         records = (
-            (code, self._valid, self._release_id, *new[code], search_text(new[code].title))
-            for code in codes
+            (code, valid, self._release_id, *saying[: len(_SAID)], search_text(saying.title))
+            for code, valid, saying in said
         )
         await self._connection.copy_records_to_table(
             "code_version",
-            columns=("code_id", "valid", "release_id", *_Saying._fields, "search_text"),
-            records=told(records, self._edition.name, len(codes), progress),
+            columns=("code_id", "valid", "release_id", *_SAID, "search_text"),
+            records=told(records, self._edition.name, len(said), progress),
         )
 
     async def _copy_notes(self, codes: Sequence[int], new: dict[int, tuple[NoteRow, ...]]) -> None:
@@ -189,7 +224,15 @@ class _Difference:
 
 def _saying(row: CodeRow, ids: dict[str, int]) -> _Saying:
     parent_id = None if row.parent is None else ids[row.parent]
-    return _Saying(row.kind, row.title, row.is_billable, row.short_title, parent_id, row.depth)
+    said = (row.kind, row.title, row.is_billable, row.short_title, parent_id, row.depth)
+    return _Saying(*said, last_day=row.last_day)
+
+
+def _past(row: CodeRow) -> "asyncpg.Range[date]":
+    """The days of a code that was over before any release told of it."""
+    assert row.last_day is not None, "only a code with a last day is over"
+    first_day = min(row.first_day or row.last_day, row.last_day)
+    return asyncpg.Range(first_day, row.last_day + timedelta(days=1))
 
 
 async def _validity(

@@ -48,13 +48,21 @@ FROM code c
 WHERE c.system = $1::text;
 
 -- name: open_versions
--- What is said today of every code of a system, in no order.
--- $1 system.
+-- What is said of every code of a system from a day on, in no order; `last_day` is null while open.
+-- $1 system; $2 the day, on which or after which no version begins.
 SELECT
-    v.code_id, v.kind, v.title, v.is_billable, v.short_title, v.parent_id, v.depth
+    v.code_id, v.kind, v.title, v.is_billable, v.short_title, v.parent_id, v.depth,
+    upper(v.valid) - 1 AS last_day
 FROM code_version v
 JOIN code c ON c.id = v.code_id
-WHERE c.system = $1::text AND upper_inf(v.valid);
+WHERE c.system = $1::text AND (upper_inf(v.valid) OR upper(v.valid) > $2::date);
+
+-- name: described
+-- The codes of a system of which some release has said something, in no order.
+-- $1 system.
+SELECT c.id
+FROM code c
+WHERE c.system = $1::text AND EXISTS (SELECT FROM code_version v WHERE v.code_id = c.id);
 
 -- name: open_notes
 -- The notes that stand today at the codes of a system, by code, in order.
@@ -69,7 +77,16 @@ ORDER BY n.code_id, n.ordinal;
 -- Ends what is said of codes.
 -- $1 ids of codes; $2 the first day on which it no longer holds.
 UPDATE code_version SET valid = daterange(lower(valid), $2::date)
-WHERE code_id = ANY ($1::integer[]) AND upper_inf(valid);
+WHERE code_id = ANY ($1::integer[]) AND (upper_inf(valid) OR upper(valid) > $2::date);
+
+-- name: end_versions
+-- Ends what is said of codes on the days that their publisher names. What a release once said holds
+-- for its first day at least, however far back the publisher ends the code later.
+-- $1 ids of codes; $2 their last days, as many; $3 the first day of the release that tells them.
+UPDATE code_version
+SET valid = daterange(lower(valid), GREATEST(lower(valid), e.last_day) + 1)
+FROM unnest($1::integer[], $2::date[]) AS e (id, last_day)
+WHERE code_id = e.id AND (upper_inf(valid) OR upper(valid) > $3::date);
 
 -- name: close_notes
 -- Ends the notes of codes.
@@ -173,3 +190,9 @@ LEFT JOIN LATERAL (
 ) l ON true
 WHERE (l.markdown, l.copyright) IS DISTINCT FROM (w.markdown, w.copyright)
 RETURNING code_id;
+
+-- name: hold_under_license
+-- Notes under which licence the texts of a release are held, and the notice that stands beside them.
+-- $1 system; $2 label; $3 id of the licence, recorded or not; $4 the notice.
+UPDATE code_release SET license_id = $3::text, copyright = $4::text
+WHERE system = $1::text AND label = $2::text;
