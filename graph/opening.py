@@ -126,11 +126,10 @@ async def _page(
     left: Allowance,
     decision: Decision | None,
 ) -> CodePage:
-    page = await as_licensed(context, page)
     plans = context.services.plans.newest
     allowance = offers.allowance(left, context.viewer_kind, plans)
     reader = Reader(plan=await context.plan(), plans=plans, more=allowance.upgrade)
-    parts = sections_of(page, grant, reader, on)
+    parts = sections_of(await as_licensed(context, page), grant, reader, on)
     return CodePage(
         code=Code.of(page.code, on),
         locked_section_count=locked_count(parts),

@@ -172,7 +172,8 @@ VALUES (
 RETURNING id;
 
 -- name: write_texts
--- Stores the wordings that differ from the latest ones; one row for each stored.
+-- Stores the wordings that differ from the latest ones, unless those are of an editor; one row for
+-- each stored.
 -- $1 ids of codes; $2 sections; $3 texts; $4 copyright lines, null for none; all of one length;
 -- $5 the day that a first wording is dated, a later one is dated today.
 INSERT INTO page_text (code_id, section, version, written_on, markdown, copyright)
@@ -182,13 +183,14 @@ SELECT
 FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[])
     AS w (code_id, section, markdown, copyright)
 LEFT JOIN LATERAL (
-    SELECT t.version, t.markdown, t.copyright
+    SELECT t.version, t.markdown, t.copyright, t.author
     FROM page_text t
     WHERE t.code_id = w.code_id AND t.section = w.section
     ORDER BY t.version DESC
     LIMIT 1
 ) l ON true
-WHERE (l.markdown, l.copyright) IS DISTINCT FROM (w.markdown, w.copyright)
+WHERE l.author IS NULL
+  AND (l.markdown, l.copyright) IS DISTINCT FROM (w.markdown, w.copyright)
 RETURNING code_id;
 
 -- name: hold_under_license
