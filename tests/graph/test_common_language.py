@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -150,6 +150,16 @@ async def test_a_text_is_written_with_its_author_reason_and_copyright(
             "copyright": "© 2026 Codestile",
         },
     }
+
+
+async def test_the_line_of_copyright_names_whose_site_it_is(
+    parts: Services, staff: Account
+) -> None:
+    named = replace(parts, office=replace(parts.office, site_name="A Clinic"))
+
+    answer = await write(named, staff)
+
+    assert answer["text"]["copyright"] == "© 2026 A Clinic"
 
 
 async def test_the_page_shows_it_with_the_line_of_copyright(
