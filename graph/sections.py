@@ -86,7 +86,7 @@ def lock_reason(kind: SectionKind, page: Page, grant: Grant, reader: Reader) -> 
 
 
 def _is_withheld(page: Page) -> bool:
-    """Whether the licence keeps the official text back: every code has one, somewhere."""
+    """Whether a licence keeps the official text back."""
     is_written = any(text.kind is SectionKind.OFFICIAL_DESCRIPTION for text in page.texts)
     return page.code.title is None and not is_written
 

@@ -345,6 +345,30 @@ def test_an_indicator_that_no_layout_explains_is_shown_as_it_stands() -> None:
     assert list(facts_of(PLAIN._replace(coverage="Q"))) == [("Coverage", "Q")]
 
 
+def archive(path: Path, *names: str) -> Path:
+    with zipfile.ZipFile(path, "w") as opened:
+        for name in names:
+            opened.writestr(name, name)
+    return path
+
+
+def test_of_both_forms_in_an_archive_the_text_is_taken(tmp_path: Path) -> None:
+    both = archive(tmp_path / "both.zip", "layout.txt", "HCPC2026_ANWEB.xlsx", "HCPC2026_ANWEB.txt")
+    one = archive(tmp_path / "one.zip", "layout.txt", "HCPC2026_ANWEB.xlsx")
+
+    assert hcpcs_file(both).name == "HCPC2026_ANWEB.txt"
+    assert hcpcs_file(one).name == "HCPC2026_ANWEB.xlsx"
+
+
+def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(FileRefused) as refused:
+        hcpcs_file(archive(tmp_path / "other.zip", "order.txt", "codes.txt"))
+
+    assert refused.value.reason == (
+        r"has no file named like .*ANWEB.*\.(txt|xlsx); it holds order.txt, codes.txt"
+    )
+
+
 def official(name: str) -> Path:
     if not (FOLDER / name).exists():
         pytest.skip("the official HCPCS files are not here; set CODESTILE_OFFICIAL_FILES")
