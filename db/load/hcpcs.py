@@ -61,9 +61,9 @@ class HcpcsRow(NamedTuple):
     cross_references: tuple[str, ...] = ()
     """What to report instead, as printed: mostly codes."""
     coverage: str = ""
-    surgical_centre: str = ""
-    """`YY` when ambulatory surgical centres may perform it."""
-    surgical_centre_from: date | None = None
+    surgical_center: str = ""
+    """`YY` when ambulatory surgical centers may perform it."""
+    surgical_center_from: date | None = None
     outpatient_group: str = ""
     outpatient_policy: str = ""
     outpatient_from: date | None = None
@@ -170,8 +170,8 @@ class _Reading:
             laboratory=_several(fields, "LABCERT"),
             cross_references=_several(fields, "XREF"),
             coverage=fields["COV"],
-            surgical_centre=fields["ASC_GRP"],
-            surgical_centre_from=self._date(first, "ASC_DT"),
+            surgical_center=fields["ASC_GRP"],
+            surgical_center_from=self._date(first, "ASC_DT"),
             outpatient_group=fields["OPPS"],
             outpatient_policy=fields["OPPS_PI"],
             outpatient_from=self._date(first, "OPPS_DT"),

@@ -35,8 +35,8 @@ def facts_of(row: HcpcsRow) -> Iterator[Fact]:
 
 
 def _surgical(row: HcpcsRow) -> Iterator[Fact]:
-    since = _since(row.surgical_centre_from)
-    yield from _told("Surgical center", "surgical_centre", row.surgical_centre, since)
+    since = _since(row.surgical_center_from)
+    yield from _told("Surgical center", "surgical_center", row.surgical_center, since)
     if row.outpatient_group:
         yield "Medicare outpatient group", row.outpatient_group + _since(row.outpatient_from)
     yield from _told("Medicare outpatient policy", "outpatient_policy", row.outpatient_policy)

@@ -28,6 +28,8 @@ from schema.pages import SectionKind
 _PUBLISHER = "Centers for Medicare & Medicaid Services"
 _HCPCS, _MODIFIER = CodeSystemKey.HCPCS, CodeSystemKey.HCPCS_MODIFIER
 _FACTS = FactKind("HCPCS_PAYMENT", (_HCPCS, _MODIFIER), (SectionKind.COVERAGE_AND_PAYMENT,))
+_NAME = r".*ANWEB(_v[0-9]+)?"
+_TEXT_NAME = re.compile(_NAME + r"\.txt", re.IGNORECASE)
 _REFERENCES = {
     # By the shape of the code that is referred to.
     re.compile(r"[A-Z][0-9]{4}"): CodeMap("HCPCS_XREF", "CROSSWALK", _HCPCS, _HCPCS),
@@ -41,13 +43,14 @@ _REFERENCES = {
 def hcpcs_file(path: Path) -> SourceFile:
     """The file of HCPCS at a path, or in the archive there; raises FileRefused.
 
-    An archive has both forms beside layouts and lists; they say the same, and the text is taken.
+    An archive has both forms beside layouts, lists and reports of what changed; the two say the
+    same, and the text is taken.
     """
     files = opened(path)
     if path.suffix.lower() != ".zip":
         return files[0]
-    texts = [file for file in files if file.name.lower().endswith("anweb.txt")]
-    return matching(texts or files, r".*ANWEB.*\.(txt|xlsx)", path.name)
+    texts = [file for file in files if _TEXT_NAME.fullmatch(file.name)]
+    return matching(texts or files, _NAME + r"\.(txt|xlsx)", path.name)
 
 
 async def write_hcpcs(

@@ -59,8 +59,8 @@ LONG = HcpcsRow(
     laboratory=("340", "610"),
     cross_references=("Z0002", "00000"),
     coverage="D",
-    surgical_centre="YY",
-    surgical_centre_from=date(2008, 1, 1),
+    surgical_center="YY",
+    surgical_center_from=date(2008, 1, 1),
     outpatient_group="102",
     outpatient_policy="1",
     outpatient_from=date(2001, 7, 1),
@@ -113,8 +113,8 @@ def rows_of(value: st.SearchStrategy[str], *, is_modifier: bool) -> st.SearchStr
         laboratory=several(r"[0-9]{3}", 8),
         cross_references=several(r"[A-Z0-9]{5}|CPT", 5),
         coverage=maybe(r"[CDIMS]"),
-        surgical_centre=maybe("YY"),
-        surgical_centre_from=DAYS,
+        surgical_center=maybe("YY"),
+        surgical_center_from=DAYS,
         outpatient_group=maybe(r"[0-9]{3}"),
         outpatient_policy=maybe(r"[1-9]"),
         outpatient_from=DAYS,
@@ -353,11 +353,13 @@ def archive(path: Path, *names: str) -> Path:
 
 
 def test_of_both_forms_in_an_archive_the_text_is_taken(tmp_path: Path) -> None:
-    both = archive(tmp_path / "both.zip", "layout.txt", "HCPC2026_ANWEB.xlsx", "HCPC2026_ANWEB.txt")
-    one = archive(tmp_path / "one.zip", "layout.txt", "HCPC2026_ANWEB.xlsx")
+    others = ("HCPC2026_recordlayout.txt", "HCPC2026_JAN_ANWEB_Transaction Report_v2.xlsx")
+    sheet_of, text_of = "HCPC2026_JAN_ANWEB_v2.xlsx", "HCPC2026_JAN_ANWEB_v2.txt"
+    both = archive(tmp_path / "both.zip", *others, sheet_of, text_of)
+    one = archive(tmp_path / "one.zip", *others, sheet_of)
 
-    assert hcpcs_file(both).name == "HCPC2026_ANWEB.txt"
-    assert hcpcs_file(one).name == "HCPC2026_ANWEB.xlsx"
+    assert hcpcs_file(both).name == text_of
+    assert hcpcs_file(one).name == sheet_of
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -365,7 +367,7 @@ def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
         hcpcs_file(archive(tmp_path / "other.zip", "order.txt", "codes.txt"))
 
     assert refused.value.reason == (
-        r"has no file named like .*ANWEB.*\.(txt|xlsx); it holds order.txt, codes.txt"
+        r"has no file named like .*ANWEB(_v[0-9]+)?\.(txt|xlsx); it holds order.txt, codes.txt"
     )
 
 

@@ -47,7 +47,7 @@ def _own(row: HcpcsRow) -> str:
             f"{row.statute:<10}",
             _several(row.laboratory, 3, 8),
             _several(row.cross_references, 5, 5),
-            f"{row.coverage:<1}{row.surgical_centre:<2}{_day(row.surgical_centre_from)}",
+            f"{row.coverage:<1}{row.surgical_center:<2}{_day(row.surgical_center_from)}",
             f"{row.outpatient_group:<3}{row.outpatient_policy:<1}{_day(row.outpatient_from)}",
             f"{row.processing_note:<4}{row.betos:<3} ",
             _several(row.types_of_service, 1, 5),

@@ -31,7 +31,7 @@ def cells(row: HcpcsRow) -> Iterator[Value]:
     yield from (*_several(row.pricing, 4), row.multiple_pricing)
     yield from (*_several(row.coverage_issues, 3), *_several(row.carriers_manual, 3), row.statute)
     yield from (*_several(row.laboratory, 8), *_several(row.cross_references, 5), row.coverage)
-    yield from (row.surgical_centre, _day(row.surgical_centre_from))
+    yield from (row.surgical_center, _day(row.surgical_center_from))
     yield from (row.outpatient_group, row.outpatient_policy, _day(row.outpatient_from))
     yield from (row.processing_note, row.betos, *_several(row.types_of_service, 5))
     yield "" if row.is_modifier else f"{row.anesthesia_units:>3}"
