@@ -74,7 +74,6 @@ async def test_a_subscriber_reads_what_the_file_says_of_an_ended_code(
         "isBillable": False,
         "whyNotBillable": "Z0003 ended on 2026-06-30.",
         "effectiveTo": "2026-06-30",
-        # It is told by the edition of its last day.
         "staleReason": "2026-OCT, in force since 2026-10-01, is not loaded; this is 2026-JAN.",
     }
     sections = told(found)
