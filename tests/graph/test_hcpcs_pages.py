@@ -94,6 +94,8 @@ async def test_a_subscriber_reads_what_the_file_says_of_an_ended_code(
             },
         ]
     }
+    [*_, oldest] = sections.pop("HISTORY")["entries"]
+    assert oldest == {"title": "Invented supply"}
     source = "CMS HCPCS Level II, 2026-JAN.txt"
     coverage = "C: covered or not as the Medicare contractor judges"
     assert sections == {
@@ -108,7 +110,6 @@ async def test_a_subscriber_reads_what_the_file_says_of_an_ended_code(
                 {"name": "Last day of use", "value": "2026-06-30", "source": source},
             ]
         },
-        "HISTORY": {"entries": [{"title": "Invented supply"}]},
     }
 
 
