@@ -83,14 +83,14 @@ async def test_a_subscriber_reads_what_the_file_says_of_an_ended_code(
                 "status": "AMBIGUOUS",
                 "crosswalks": {
                     "edges": [
-                        _to("Z0001", "Invented supply", "HCPCS"),
-                        _to("Z0009", None, "HCPCS"),
+                        _to("HCPCS", "Z0001", "Invented supply"),
+                        _to("HCPCS", "Z0009"),
                     ]
                 },
             },
             {
                 "status": "APPROXIMATE",
-                "crosswalks": {"edges": [_to("00000", None, "CPT")]},
+                "crosswalks": {"edges": [_to("CPT", "00000")]},
             },
         ]
     }
@@ -113,7 +113,7 @@ async def test_a_subscriber_reads_what_the_file_says_of_an_ended_code(
     }
 
 
-def _to(value: str, title: str | None, system: str) -> Any:
+def _to(system: str, value: str, title: str | None = None) -> Any:
     return {"node": {"target": {"value": value, "title": title, "system": {"key": system}}}}
 
 
