@@ -8,7 +8,7 @@ from graph.context import Context
 from graph.loaders import TextsAsked
 from schema.codes import Code
 from schema.licenses import LicensedText
-from schema.pages import Page
+from schema.pages import HistoryChange, Page
 
 
 def is_withheld(code: Code) -> bool:
@@ -34,7 +34,7 @@ async def as_licensed(context: Context, page: Page) -> Page:
     named = {"title": own.title, "short_title": own.short_title}
     history = tuple(
         entry.model_copy(update={"title": texts[entry.effective_from].title})
-        if entry.effective_from in texts
+        if entry.effective_from in texts and entry.change is not HistoryChange.ENDED
         else entry
         for entry in page.history
     )

@@ -18,7 +18,7 @@ from db.pool import Database
 from schema.codes import Code, CodeKey, CodeKind, CodeMissing, CodeStatus, CodeSystemKey
 from schema.crosswalks import Relationship, TranslationDirection, TranslationStatus
 from schema.errors import FileRefused
-from schema.pages import EmptyState, Page, SectionKind
+from schema.pages import EmptyState, HistoryChange, Page, SectionKind
 from schema.sections import emptiness
 from tests.db.test_hcpcs import official
 from tests.official.hcpcs_anweb import anweb
@@ -186,8 +186,10 @@ async def test_a_code_that_comes_back_is_billable_from_then_on(database: Databas
 async def test_what_ended_long_ago_is_told_once_in_the_history(database: Database) -> None:
     history = (await page(database, "Z0002", APRIL)).history
 
-    told = [(e.release_label, e.effective_from, e.effective_to) for e in history if e.title]
-    assert told == [("2026-JAN", date(1999, 1, 1), date(2020, 12, 31))]
+    assert [(e.change, e.release_label, e.effective_from, e.effective_to) for e in history] == [
+        (HistoryChange.ENDED, "2026-JAN", date(2021, 1, 1), None),
+        (HistoryChange.FIRST_LOADED, "2026-JAN", date(1999, 1, 1), date(2020, 12, 31)),
+    ]
 
 
 async def test_an_end_before_the_first_day_that_a_release_told_leaves_that_day(
