@@ -175,7 +175,7 @@ def _dated(body: dict[str, Any]) -> dict[str, Any]:
 def _code(row: Row, release: Release | None, on: date) -> Code:
     key = CodeKey(CodeSystemKey(row["system"]), row["value"])
     starts, ends_before = row["starts"], row["ends_before"]
-    if starts is None or (starts > on and not row["is_system_loaded"]):
+    if starts is None or not row["is_system_loaded"]:
         return _undescribed(row, key)
     kind, status = CodeKind(row["kind"]), _status(starts, ends_before, on)
     last_day = ends_before and ends_before - timedelta(days=1)

@@ -115,7 +115,7 @@ async def build(
                 now=now,
                 event_id=partial(ids.encode_event, guest_secret),
                 people=people,
-                office=BackOffice(changes, meter.store),
+                office=BackOffice(changes, meter.store, settings.site_name),
                 keys=Keys(database, key_seed(guest_secret), now),
             )
             deprecated = DeprecatedUse(database, now)

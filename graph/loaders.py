@@ -6,13 +6,14 @@ from typing import NamedTuple, Self, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from db import codes, crosswalks, keys, pages, usage_reads
+from db import codes, crosswalks, keys, licenses, pages, usage_reads
 from db.loaded import Loaded
 from db.pool import Database
 from graph.day import Day
 from metering.meter import Meter
 from schema.codes import Code, CodeKey, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
 from schema.crosswalks import Crosswalk, Translation, TranslationDirection
+from schema.licenses import LicensedText
 from schema.pages import Page
 from schema.usage import Decision, Redirect, ViewRequest
 
@@ -33,6 +34,14 @@ class CodeOnDate(NamedTuple):
 
     id: int
     on: Day
+
+
+class TextsAsked(NamedTuple):
+    """The licensed texts of one code, as far as a reader of a plan may see them on a day."""
+
+    code_id: int
+    plan_key: str
+    today: date
 
 
 class ChildrenAsked(NamedTuple):
@@ -102,6 +111,9 @@ class Loaders:
         self._loaded = loaded
         self.codes: DataLoader[CodeAsked, CodeLookup] = DataLoader(self._codes)
         self.pages: DataLoader[CodeAsked, PageLookup] = DataLoader(self._pages)
+        self.licensed_texts: DataLoader[TextsAsked, tuple[LicensedText, ...]] = DataLoader(
+            self._licensed_texts
+        )
         self.ancestors: DataLoader[CodeOnDate, tuple[Code, ...]] = DataLoader(self._ancestors)
         self.children: DataLoader[ChildrenAsked, codes.Children] = DataLoader(self._children)
         self.systems: DataLoader[Day, tuple[CodeSystem, ...]] = DataLoader(self._systems)
@@ -136,6 +148,15 @@ class Loaders:
             return await pages.pages_by_ref(self._database, refs, on.date)
 
         return await _per_group(asked, lambda item: item.on, read)
+
+    async def _licensed_texts(self, asked: list[TextsAsked]) -> Sequence[tuple[LicensedText, ...]]:
+        async def read(
+            covered: tuple[str, date], batch: list[TextsAsked]
+        ) -> Sequence[tuple[LicensedText, ...]]:
+            ids = [item.code_id for item in batch]
+            return await licenses.licensed_texts(self._database, ids, *covered)
+
+        return await _per_group(asked, lambda item: (item.plan_key, item.today), read)
 
     async def _ancestors(self, asked: list[CodeOnDate]) -> Sequence[tuple[Code, ...]]:
         async def read(on: Day, batch: list[CodeOnDate]) -> Sequence[tuple[Code, ...]]:

@@ -29,6 +29,7 @@ from graph.masking import ErrorCode, coded
 from graph.opening import open_page
 from graph.release_query import ReleaseQueries
 from graph.staff_query import StaffQueries
+from graph.text_query import TextQueries
 from graph.types.codes import CodeSystem
 from graph.types.crosswalks import Translation, Translations
 from graph.types.pages import CodePageResult
@@ -61,7 +62,7 @@ MOST = "at most {} for guests, {} for registered readers and subscribers, {} for
 
 
 @strawberry.type
-class Query(ReleaseQueries, StaffQueries):
+class Query(ReleaseQueries, StaffQueries, TextQueries):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field

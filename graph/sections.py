@@ -86,7 +86,7 @@ def lock_reason(kind: SectionKind, page: Page, grant: Grant, reader: Reader) -> 
 
 
 def _is_withheld(page: Page) -> bool:
-    """Whether the licence keeps the official text back: every code has one, somewhere."""
+    """Whether a licence keeps the official text back."""
     is_written = any(text.kind is SectionKind.OFFICIAL_DESCRIPTION for text in page.texts)
     return page.code.title is None and not is_written
 
@@ -131,11 +131,21 @@ def _section(
         kind=kind,
         title=title,
         position=position,
-        copyright=next((text.copyright for text in page.texts if text.kind is kind), None),
+        copyright=_copyright(kind, page),
         introduction=None if kind in _TEXTS else _introduction(kind, page),
         content=_content(kind, page, on),
     )
 
+
+def _copyright(kind: SectionKind, page: Page) -> str | None:
+    for text in page.texts:
+        if text.kind is kind:
+            return text.copyright
+    return page.title_copyright if kind in _WITH_TITLES else None
+
+
+_WITH_TITLES = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.HISTORY})
+"""The sections that show titles of the code itself."""
 
 _NOUNS = {
     SectionKind.GUIDELINES: ("instruction", "instructions"),

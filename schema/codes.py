@@ -188,7 +188,7 @@ class CodeSystem(Shape):
     license_notice: str | None
     """The notice its licence asks for; None for works of the US government and for our own."""
     full_descriptors_allowed: bool
-    """False while the licence forbids showing official texts here."""
+    """Whether anybody may read the official texts; else only whom a licence covers may."""
     closed_on: date | None
     """Last day the system itself was in force; None while it is maintained."""
     releases: tuple[Release, ...]

@@ -34,7 +34,7 @@ class LockReason(StrEnum):
     """Why a section is closed to this viewer; the first that applies, in this order."""
 
     LICENSE_RESTRICTED = "LICENSE_RESTRICTED"
-    """The licence of the text forbids showing it, whatever the plan."""
+    """The text is licensed, and no licence covers the viewer's plan."""
     VIEW_LIMIT_REACHED = "VIEW_LIMIT_REACHED"
     """The viewer's allowance is spent."""
     NETWORK_LIMIT_REACHED = "NETWORK_LIMIT_REACHED"
@@ -231,6 +231,8 @@ class Page(Shape):
     sources: tuple[SectionSource, ...]
     """What is loaded for modifiers, edits and payment of the code's system, whether or not it names
     the code: by section, oldest first."""
+    title_copyright: str | None = None
+    """The notice to show beside the titles of the code; None unless a licence asks for one."""
 
 
 _SEVENTH = frozenset({NoteKind.SEVENTH_CHARACTER_NOTE, NoteKind.SEVENTH_CHARACTER})

@@ -101,16 +101,30 @@ def _no_modifiers(page: Page) -> Emptiness:
     if system not in _WITH_MODIFIERS:
         reason = f"Modifiers are not used with {_codes_of(page)}."
         return EmptyState.NOT_APPLICABLE, reason
-    return _not_reported(page) or _nothing(SectionKind.MODIFIERS, "modifiers", page)
+    return (
+        _not_reported(page)
+        or _unpaired_modifiers(page)
+        or _nothing(SectionKind.MODIFIERS, "modifiers", page)
+    )
+
+
+def _unpaired_modifiers(page: Page) -> Emptiness | None:
+    """HCPCS has modifiers, each with a page of its own, that no file of CMS gives to a code."""
+    sources = [source for source in page.sources if source.kind is SectionKind.MODIFIERS]
+    if page.code.key.system is not CodeSystemKey.HCPCS or sources:
+        return None
+    unsaid = f"CMS lists modifiers without saying which of them go with {page.code.display}"
+    return EmptyState.NOT_LOADED, f"{unsaid}; nothing that says so is loaded here."
 
 
 def _no_crosswalks(page: Page) -> Emptiness:
     if page.code.kind is not CodeKind.CODE:
-        reason = "Crosswalks name codes that can be reported, not the groups above them."
+        others = "modifiers" if page.code.kind is CodeKind.MODIFIER else "the groups above them"
+        reason = f"Crosswalks name codes that can be reported, not {others}."
         return EmptyState.NOT_APPLICABLE, reason
     maps = [told.map_release.label for told in page.translations if told.map_release]
     if maps:
-        verb = "does" if len(maps) == 1 else "do"
+        verb = "does" if len(set(maps)) == 1 else "do"
         return EmptyState.NONE, f"{_listed(maps)} {verb} not name {page.code.display}."
     system = page.code.key.system.short_name
     reason = f"No crosswalk that starts at {system} and is in force on {page.on} is loaded."

@@ -1,6 +1,7 @@
 """The rows that readers of files make and the writer stores."""
 
 import unicodedata
+from datetime import date
 from typing import NamedTuple
 
 from schema.codes import CodeKind
@@ -26,6 +27,10 @@ class CodeRow(NamedTuple):
     parent: str | None = None
     depth: int = 0
     notes: tuple[NoteRow, ...] = ()
+    first_day: date | None = None
+    """When the publisher added the code, where the file says so; None otherwise."""
+    last_day: date | None = None
+    """Last day on which it may be used, perhaps long before the release; None while it is open."""
 
 
 class EdgeRow(NamedTuple):

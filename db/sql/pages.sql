@@ -121,7 +121,9 @@ LEFT JOIN LATERAL (
              FROM page_text t
              WHERE t.code_id = a.id AND t.written_on <= $3::date
              ORDER BY t.section, t.version DESC
-         ) t) AS texts,
+         ) t
+         -- The newest version may be that the text was withdrawn.
+         WHERE t.markdown IS NOT NULL) AS texts,
         history_of(a.id) AS history,
         (SELECT jsonb_agg(
              jsonb_build_object(

@@ -35,6 +35,7 @@ ASKED = {
     "Query.codePage": f"codePage(ref: {{key: {CODE}}}) {{ %s }}",
     "Query.plans": "plans { %s }",
     "Query.account": 'account(ref: {email: "nobody@codes.example"}) { %s }',
+    "Query.commonLanguageVersions": f"commonLanguageVersions(code: {CODE}) {{ %s }}",
     "Viewer.kind": "viewer { kind }",
     "Viewer.user": "viewer { user { email } }",
     "Viewer.allowance": "viewer { allowance { used } }",
@@ -72,6 +73,10 @@ ASKED = {
     "Mutation.blockViewer": f'blockViewer(input: {{viewer: "{VIEWER}", reason: "r"}}) {{ %s }}',
     "Mutation.unblockViewer": f'unblockViewer(input: {{viewer: "{VIEWER}", reason: "r"}}) {{ %s }}',
     "Mutation.resetViewer": f'resetViewer(input: {{viewer: "{VIEWER}", reason: "r"}}) {{ %s }}',
+    "Mutation.writeCommonLanguage": f"writeCommonLanguage(input: {{code: {CODE}, "
+    'markdown: "", expectedVersion: 0, reason: "r"}) { %s }',
+    "Mutation.withdrawCommonLanguage": f"withdrawCommonLanguage(input: {{code: {CODE}, "
+    'expectedVersion: 9, reason: "r"}) { %s }',
 }
 """What asks each field, so that nothing else can refuse it; `%s` stands where a union answers."""
 UNION = "__typename ... on Problem { message } ... on Forbidden { requiredScope }"
