@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import asyncpg
 
+from db.load.reference_writer import write_references
 from db.load.report import LoadReport, Progress, told
 from db.load.rows import CodeRow, NoteRow, search_text
 from db.load.source import Edition
@@ -55,12 +56,13 @@ async def write_codes(
     added, changed, removed = await _Difference(connection, edition, rows, release_id, valid).store(
         progress
     )
+    references = await write_references(connection, edition.subject)
     return LoadReport(
         release=edition.name,
         added=added,
         changed=changed,
         removed=removed,
-        unresolved=0,
+        unresolved=references.unresolved,
         rows=len(rows),
         seconds=time.monotonic() - started,
     )

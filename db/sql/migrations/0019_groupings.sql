@@ -83,9 +83,9 @@ CREATE TABLE chronic_indicator (
     PRIMARY KEY (code_id, fact_release_id)
 );
 
--- How many references to codes a note holds; null until its text has been read for them.
+-- How many references to codes a note holds; null until its text has been read for them, and for
+-- notes of a kind that names none.
 ALTER TABLE code_note ADD COLUMN reference_count smallint;
-CREATE INDEX code_note_unread ON code_note (code_id) WHERE reference_count IS NULL;
 
 -- The codes that notes name, versioned with the note they stand in.
 CREATE TABLE note_reference (
