@@ -148,6 +148,8 @@ def why_not_billable(
         return f"{printed} is a modifier: it is reported with a code, never alone."
     if is_billable:
         return None
+    if kind is CodeKind.CODE:
+        return f"{printed} groups other codes: it is not reported itself."
     return f"{printed} is a {kind.lower()}: choose one of the codes below it."
 
 

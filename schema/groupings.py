@@ -1,6 +1,11 @@
 """Groupings: which categories of risk adjustment, payment and statistics a code belongs to."""
 
+import re
+from datetime import date
 from enum import StrEnum
+
+from schema.codes import Code, CodeKind, CodeSystemKey
+from schema.shape import Shape
 
 
 class GroupingKind(StrEnum):
@@ -9,15 +14,15 @@ class GroupingKind(StrEnum):
     HCC = "HCC"
     """Hierarchical condition categories of risk adjustment, for diagnoses."""
     HCC_HIERARCHY = "HCC_HIERARCHY"
-    """Which categories let another category drop, for categories of risk adjustment."""
+    """The categories that let a category drop, for categories of risk adjustment."""
     CCSR = "CCSR"
     """The default category of Clinical Classifications Software Refined, for diagnoses."""
     MDC = "MDC"
     """Major diagnostic categories, for principal diagnoses."""
     MSDRG_DX = "MSDRG_DX"
-    """Groups of MS-DRGs that name a diagnosis."""
+    """Groups of MS-DRGs whose lists name a diagnosis."""
     MSDRG_PX = "MSDRG_PX"
-    """Groups of MS-DRGs that name a procedure."""
+    """Groups of MS-DRGs whose lists name a procedure."""
     MSDRG_MDC = "MSDRG_MDC"
     """The major diagnostic category of an MS-DRG."""
     SEVERITY = "SEVERITY"
@@ -26,24 +31,239 @@ class GroupingKind(StrEnum):
     """Whether a diagnosis is a chronic condition."""
 
 
+SPEAKS_OF = {
+    GroupingKind.HCC: CodeSystemKey.ICD10CM,
+    GroupingKind.HCC_HIERARCHY: CodeSystemKey.HCC,
+    GroupingKind.CCSR: CodeSystemKey.ICD10CM,
+    GroupingKind.MDC: CodeSystemKey.ICD10CM,
+    GroupingKind.MSDRG_DX: CodeSystemKey.ICD10CM,
+    GroupingKind.MSDRG_PX: CodeSystemKey.ICD10PCS,
+    GroupingKind.MSDRG_MDC: CodeSystemKey.MSDRG,
+    GroupingKind.SEVERITY: CodeSystemKey.ICD10CM,
+    GroupingKind.CHRONIC: CodeSystemKey.ICD10CM,
+}
+"""The system whose codes each kind groups."""
+
+GROUP_SYSTEMS = frozenset(
+    {CodeSystemKey.HCC, CodeSystemKey.CCSR, CodeSystemKey.MDC, CodeSystemKey.MSDRG}
+)
+"""The systems whose codes are groups of other codes."""
+
+
 class HccModel(StrEnum):
-    """The risk adjustment models; a category's code begins with it, `V28-37`."""
+    """The risk adjustment models; a category's code begins with its model, `V28-37`."""
 
     V28 = "V28"
-    """CMS-HCC V28, Medicare Advantage."""
+    """CMS-HCC V28."""
     V24 = "V24"
-    """CMS-HCC V24, Medicare Advantage until the payment year 2025, and PACE."""
+    """CMS-HCC V24."""
     V23 = "V23"
-    """CMS-HCC V23, of the payment year 2019."""
+    """CMS-HCC V23; labels and hierarchies only."""
     V22 = "V22"
-    """CMS-HCC V22, PACE and accountable care organisations."""
+    """CMS-HCC V22."""
     V20 = "V20"
-    """CMS-HCC V20, the ground of the ESRD model V21."""
+    """CMS-HCC V20; labels and hierarchies only."""
     ESRD24 = "ESRD24"
-    """CMS-HCC ESRD V24, patients on dialysis or with a transplant."""
+    """CMS-HCC ESRD V24, for patients with end-stage renal disease."""
     ESRD21 = "ESRD21"
-    """CMS-HCC ESRD V21, the same for PACE."""
+    """CMS-HCC ESRD V21, for patients with end-stage renal disease."""
     RX08 = "RX08"
-    """RxHCC V08, Medicare Part D."""
+    """RxHCC V08, for prescription drugs."""
     RX05 = "RX05"
-    """RxHCC V05, Medicare Part D for PACE."""
+    """RxHCC V05, for prescription drugs; labels and hierarchies only."""
+
+
+class SeverityLevel(StrEnum):
+    """What a secondary diagnosis weighs in MS-DRG."""
+
+    MCC = "MCC"
+    """A major complication or comorbidity."""
+    CC = "CC"
+    """A complication or comorbidity."""
+    NONE = "NONE"
+    """Neither."""
+
+
+class Chronicity(StrEnum):
+    """The Chronic Condition Indicator Refined of AHRQ."""
+
+    CHRONIC = "CHRONIC"
+    """A chronic condition; 1 in the file."""
+    NOT_CHRONIC = "NOT_CHRONIC"
+    """No chronic condition; 0 in the file."""
+    NOT_DETERMINED = "NOT_DETERMINED"
+    """The publisher makes no determination; 9 in the file."""
+
+
+CHRONICITIES = {0: Chronicity.NOT_CHRONIC, 1: Chronicity.CHRONIC, 9: Chronicity.NOT_DETERMINED}
+"""The indicators of the file."""
+
+
+class ConditionRole(StrEnum):
+    """In which place a list of MS-DRG names its codes."""
+
+    PRINCIPAL = "PRINCIPAL"
+    """As principal diagnosis, or as a procedure."""
+    SECONDARY = "SECONDARY"
+    """As secondary diagnosis only."""
+    EITHER = "EITHER"
+    """As principal or secondary diagnosis."""
+    EXCEPTED = "EXCEPTED"
+    """As what must not be there."""
+
+
+class GroupingRelease(Shape):
+    """One edition of a grouping, as loaded."""
+
+    kind: GroupingKind
+    label: str
+    effective_from: date | None
+    effective_to: date | None
+    """Last day in force, inclusive; None until a successor is loaded."""
+    source: str
+    """The package or file it was read from, and what is odd about it."""
+    sha256: str
+    stale_reason: str | None
+    """Why a newer edition should be in force; None when this one is the last."""
+
+
+class GroupCondition(Shape):
+    """A condition under which a code is in a group, in the shortened words of its list."""
+
+    words: str
+    """The heading of the list: PDX principal diagnosis, SDX secondary, PSDX either, ORPCS an
+    operating room procedure."""
+    with_codes: tuple[str, ...] = ()
+    """Procedures, in stored form, that must be there as well."""
+
+    @classmethod
+    def of(cls, text: str) -> "GroupCondition":
+        """The condition that a label of the snapshot tells behind its groups."""
+        words, *codes = text.split("|")
+        return cls(words=words, with_codes=tuple(codes))
+
+    @property
+    def role(self) -> ConditionRole:
+        """In which place the list names its codes."""
+        if re.search(r"\bEXCEPT$|^WITHOUT\b", self.words):
+            return ConditionRole.EXCEPTED
+        if re.search(r"\bPSDX\b|\bPDX OR SDX\b", self.words):
+            return ConditionRole.EITHER
+        return (
+            ConditionRole.SECONDARY
+            if re.search(r"\bSDX\b", self.words)
+            else (ConditionRole.PRINCIPAL)
+        )
+
+
+class Grouping(Shape):
+    """What one edition says of one code: a group, a weight or an indicator."""
+
+    kind: GroupingKind
+    group: Code | None
+    """The group; None for kinds that give a value instead."""
+    conditions: tuple[GroupCondition, ...]
+    """Any one of them is enough; empty where the code is always in the group."""
+    severity: SeverityLevel | None
+    """For the kind SEVERITY only."""
+    chronicity: Chronicity | None
+    """For the kind CHRONIC only."""
+    release: GroupingRelease
+
+
+class GroupingStatus(StrEnum):
+    """What a grouping says of a code as a whole."""
+
+    GROUPED = "GROUPED"
+    """It names the code."""
+    NOT_GROUPED = "NOT_GROUPED"
+    """It is loaded and does not name the code: a fact, not a gap."""
+    NOT_APPLICABLE = "NOT_APPLICABLE"
+    """It is about codes of another system."""
+    UNKNOWN_CODE = "UNKNOWN_CODE"
+    """No such code exists."""
+    NOT_LOADED = "NOT_LOADED"
+    """No edition in force on that day is loaded."""
+
+
+class GroupingAnswer(Shape):
+    """What the edition of one kind says of one code."""
+
+    kind: GroupingKind
+    status: GroupingStatus
+    reason: str
+    groupings: tuple[Grouping, ...]
+    """By group in system order; empty unless GROUPED."""
+    release: GroupingRelease | None
+    """None when no edition in force on the day is loaded."""
+
+
+class CodeGroupings(Shape):
+    """What all kinds asked for say of one code."""
+
+    requested: str
+    """The code asked about, as printed."""
+    code: Code | None
+    """None when there is no such code."""
+    answers: tuple[GroupingAnswer, ...]
+    """One for each kind, in the order of GroupingKind."""
+
+
+def grouping_verdict(
+    code: Code | None,
+    requested: str,
+    system: CodeSystemKey,
+    kind: GroupingKind,
+    release: GroupingRelease | None,
+    is_named: bool,
+) -> tuple[GroupingStatus, str]:
+    """What a kind says of a code as a whole, and the sentence that says why."""
+    if SPEAKS_OF[kind] is not system:
+        spoken = SPEAKS_OF[kind].short_name
+        return GroupingStatus.NOT_APPLICABLE, f"{kind} is about codes of {spoken}."
+    if release is None:
+        return GroupingStatus.NOT_LOADED, f"No edition of {kind} in force on that day is loaded."
+    if code is None:
+        return GroupingStatus.UNKNOWN_CODE, f"{system.short_name} has no code {requested}."
+    edition = f"{kind} {release.label}"
+    if is_named:
+        return GroupingStatus.GROUPED, f"{edition} names {code.display}."
+    if code.kind is not CodeKind.CODE:
+        reason = f"{code.display} is a {code.kind.lower()}; {edition} names complete codes."
+        return GroupingStatus.NOT_GROUPED, reason
+    return GroupingStatus.NOT_GROUPED, f"{edition} does not name {code.display}."
+
+
+class HccStatus(StrEnum):
+    """What a model of risk adjustment says of a list of codes."""
+
+    ANSWERED = "ANSWERED"
+    """An edition in force was asked; there may be no category at all."""
+    NOT_LOADED = "NOT_LOADED"
+    """No edition in force on that day is loaded, or it has no diagnoses of the model."""
+
+
+class CategoryFound(Shape):
+    """A category of risk adjustment that diagnoses of a list lead to."""
+
+    category: Code
+    diagnoses: tuple[Code, ...]
+    """The diagnoses of the list that lead to it, in the order asked."""
+    dropped_by: tuple[Code, ...]
+    """The categories found that are above it in the model's hierarchy: with one of them present it
+    does not count. Empty when it counts."""
+
+
+class HccList(Shape):
+    """What one model makes of a list of diagnoses asked together."""
+
+    model: HccModel
+    status: HccStatus
+    reason: str
+    categories: tuple[CategoryFound, ...]
+    """By number."""
+    without: tuple[CodeGroupings, ...]
+    """The diagnoses that lead to no category of the model, each with the answer that says why, in
+    the order asked."""
+    release: GroupingRelease | None
+    """None when no edition in force on the day is loaded."""

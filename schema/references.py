@@ -1,4 +1,5 @@
-"""References of notes: whether one that names only some codes of a range names a given code.
+"""References of notes to codes: what they name, and whether one that names only some codes of a
+range names a given code.
 
 The conditions are those of ICD-10-CM: positions with the characters admitted (`fifth or sixth
 character 1-4`), beginnings of what stands behind the dot (`.51-.52`), and ends (`final characters
@@ -8,12 +9,30 @@ character 1-4`), beginnings of what stands behind the dot (`.51-.52`), and ends 
 import re
 from collections.abc import Iterator
 
+from schema.codes import Code
+from schema.shape import Shape
+
 _POSITIONS = {"fifth": 5, "5th": 5, "six": 6, "sixth": 6, "6th": 6, "seventh": 7, "7th": 7}
 _PLACE = re.compile(
     r"(\w+)(?: or (\w+))?[ -]character ([0-9A-Z](?:-[0-9A-Z])?(?: or [0-9A-Z](?:-[0-9A-Z])?)*)"
 )
 _BEGINNINGS = re.compile(r"(?:final characters? )?((?:\.[0-9A-Z]+-?(?:[,.]? or |[,.] |-)?)+)")
 _END = re.compile(r"final characters? -?([0-9A-Z]+)")
+
+
+class NoteReference(Shape):
+    """A code, a header or a range that a note names."""
+
+    raw: str
+    """As printed: `E08-E13`, `F10.-`."""
+    target: Code | None
+    """The code, or the first of a range; None where the text names nothing that a release has."""
+    target_end: Code | None
+    """The last code of a range; None outside ranges."""
+    is_open: bool
+    """Whether a dash tells that codes below are meant."""
+    condition: str | None
+    """What must hold of the codes meant, in the words of the note; None when all are."""
 
 
 def holds(condition: str | None, value: str) -> bool | None:

@@ -124,4 +124,61 @@ SELECT k.kind, 'v' || y.year || '.1', make_date(y.year - 1, 10, 1)
 FROM (VALUES ('CCSR'), ('CHRONIC')) AS k (kind)
 CROSS JOIN generate_series(2024, 2026) AS y (year);
 
+-- The editions of groupings in force on a day, of each kind one at most, with the latest edition that
+-- the calendar knows of and that began after it.
+CREATE FUNCTION grouping_releases_on(asked_on date)
+RETURNS TABLE (id integer, is_fact boolean, kind text, body jsonb)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT
+        r.id, r.is_fact, r.kind,
+        jsonb_build_object(
+            'kind', r.kind, 'label', r.label, 'effective_from', lower(r.valid),
+            'effective_to', upper(r.valid) - 1, 'source', r.source, 'sha256', r.sha256,
+            'expected_label', e.label, 'expected_from', e.effective_from
+        )
+    FROM (
+        SELECT m.id, false AS is_fact, m.kind, m.label, m.valid, m.source, m.sha256
+        FROM map_release m
+        WHERE m.role = 'GROUPING' AND m.valid @> asked_on
+        UNION ALL
+        SELECT f.id, true, f.kind, f.label, f.valid, f.source, f.sha256
+        FROM fact_release f
+        WHERE f.kind IN ('SEVERITY', 'CHRONIC') AND f.valid @> asked_on
+    ) r
+    LEFT JOIN LATERAL (
+        SELECT e.label, e.effective_from
+        FROM map_calendar e
+        WHERE e.kind = r.kind AND e.effective_from > lower(r.valid)
+          AND e.effective_from <= asked_on
+        ORDER BY e.effective_from DESC
+        LIMIT 1
+    ) e ON true;
+END;
+
+-- What the editions in force on a day say of one code: groups with the conditions they name, null
+-- for none; or the weight as a secondary diagnosis; or the chronic condition indicator.
+CREATE FUNCTION groupings_of(wanted_id integer, asked_on date)
+RETURNS TABLE (
+    kind text, group_id integer, texts text[], severity text, indicator smallint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT m.kind, g.group_id, c.texts, NULL::text, NULL::smallint
+    FROM group_member g
+    JOIN map_release m ON m.id = g.map_release_id
+    LEFT JOIN group_condition c ON c.map_release_id = g.map_release_id AND c.number = g.condition
+    WHERE g.code_id = wanted_id AND m.valid @> asked_on
+    UNION ALL
+    SELECT f.kind, NULL, NULL, s.level, NULL
+    FROM severity s
+    JOIN fact_release f ON f.id = s.fact_release_id
+    WHERE s.code_id = wanted_id AND f.valid @> asked_on
+    UNION ALL
+    SELECT f.kind, NULL, NULL, NULL, i.indicator
+    FROM chronic_indicator i
+    JOIN fact_release f ON f.id = i.fact_release_id
+    WHERE i.code_id = wanted_id AND f.valid @> asked_on;
+END;
+
 -- migrate:down
