@@ -59,6 +59,10 @@ async def test_every_system_holds_exactly_the_codes_of_its_release(catalogue: Da
         ("ICD10PCS", "CODE", True): 78_603,
         ("ICD9CM_DX", "CODE", True): 14_567,
         ("ICD9CM_PX", "CODE", True): 3_882,
+        ("HCC", "CODE", False): 783,
+        ("MDC", "CODE", False): 25,
+        ("MSDRG", "HEADER", False): 256,
+        ("MSDRG", "CODE", True): 772,
     }
 
 
@@ -188,6 +192,18 @@ async def test_loading_the_same_files_again_changes_nothing(catalogue_url: str) 
         "ICD9CM_PX FY2015",
         "GEM_I9_I10 GEM-FY2013",
         "GEM_I10_I9 GEM-FY2013",
+        "HCC PY2026",
+        "HCC PY2026",
+        "HCC_HIERARCHY PY2026",
+        "CCSR v2023.1",
+        "CHRONIC v2023.1",
+        "MDC v43.1",
+        "MSDRG v43.1",
+        "MDC v43.1",
+        "MSDRG_DX v43.1",
+        "MSDRG_PX v43.1",
+        "MSDRG_MDC v43.1",
+        "SEVERITY v43.1",
         "DEMO DEMO-2025",
         "DEMO DEMO-2026",
         "DEMO_MODIFIER DEMO-2026",
@@ -207,9 +223,12 @@ async def test_a_release_that_is_loaded_already_tells_how_much_it_holds(
     first = await load(database_url, [write_demo])
 
     assert [report.rows for report in again] == (
-        [98_505, 78_603, 14_567, 3_882, 23_912, 78_838, 21, 21, 7, 4, 10, 23, 23]
+        [98_505, 78_603, 14_567, 3_882, 23_912, 78_838]
+        + [783, 55_297, 734, 74_549, 74_549]
+        + [25, 1_028, 77_086, 79_716, 159_898, 747, 18_391]
+        + [21, 21, 7, 4, 10, 23, 23]
     )
-    assert [report.rows for report in first] == [report.rows for report in again[6:]]
+    assert [report.rows for report in first] == [report.rows for report in again[18:]]
 
 
 async def test_every_release_counts_its_codes(catalogue: Database) -> None:
@@ -220,6 +239,9 @@ async def test_every_release_counts_its_codes(catalogue: Database) -> None:
         ("ICD10PCS", "FY2024", 78_603),
         ("ICD9CM_DX", "FY2015", 14_567),
         ("ICD9CM_PX", "FY2015", 3_882),
+        ("HCC", "PY2026", 783),
+        ("MDC", "v43.1", 25),
+        ("MSDRG", "v43.1", 1_028),
         ("DEMO", "DEMO-2025", 21),
         ("DEMO", "DEMO-2026", 21),
     ]
@@ -253,6 +275,16 @@ async def test_what_an_operator_loaded_stands_and_the_default_load_goes_on(
         "ICD9CM_PX FY2015": None,
         "GEM_I9_I10 GEM-FY2013": None,
         "GEM_I10_I9 GEM-FY2013": f"GEM-FY2018 {in_order}",
+        "HCC PY2026": None,
+        "HCC_HIERARCHY PY2026": None,
+        "CCSR v2023.1": None,
+        "CHRONIC v2023.1": None,
+        "MDC v43.1": None,
+        "MSDRG v43.1": None,
+        "MSDRG_DX v43.1": None,
+        "MSDRG_PX v43.1": None,
+        "MSDRG_MDC v43.1": None,
+        "SEVERITY v43.1": None,
         "DEMO DEMO-2025": None,
         "DEMO DEMO-2026": None,
         "DEMO_MODIFIER DEMO-2026": None,

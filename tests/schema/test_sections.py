@@ -91,6 +91,7 @@ def page(system: CodeSystemKey, kind: CodeKind = CodeKind.CODE, **filled: Any) -
             "edits",
             "unit_limits",
             "payment",
+            "groupings",
             "history",
             "sources",
         ),
