@@ -15,10 +15,10 @@ _CATEGORY = re.compile(r"[A-Z]{3}[0-9]{3}")
 def read(file: SourceFile) -> list[MemberRow]:
     """Every diagnosis with its category, in the order of the file; raises FileRefused."""
     try:
-        pairs = json.loads(file.content, object_pairs_hook=list)
+        pairs = json.loads(file.content, object_pairs_hook=tuple)
     except (ValueError, RecursionError) as broken:
         raise FileRefused(file.name, f"is no JSON: {broken}") from broken
-    if not isinstance(pairs, list) or not all(isinstance(pair, tuple) for pair in pairs):
+    if not isinstance(pairs, tuple):
         raise FileRefused(file.name, "is no object of diagnoses and categories")
     rows = [_row(file, diagnosis, category) for diagnosis, category in pairs]
     if len({row.code for row in rows}) != len(rows):

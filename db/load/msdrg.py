@@ -8,7 +8,7 @@ and by the heading of the list, `PDX`, `AND SDX`; procedures that count only tog
 import json
 import lzma
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -28,6 +28,7 @@ _TABLES = ("ccmap", "drg_exclusions", "drgmap", "dxmap", "exmap", "prmap")
 _DIAGNOSIS = re.compile(r"[A-Z][0-9A-Z]{2,6}")
 _PROCEDURE = re.compile(r"[0-9A-HJ-NP-Z]{7}")
 _DRG = re.compile(r"[0-9]{3}")
+_EXCLUSION = re.compile(r"[0-9]{4}")
 _LABEL = re.compile(r"([0-9]{3}(?:&[0-9]{3})*)\|(.+)")
 _MDC = re.compile(r"_MDC([0-9]{2})(?:_PDX)?")
 _SITE = re.compile(r"_TRAUMA24_SITE_([A-Z_]+)")
@@ -69,6 +70,7 @@ def read(file: SourceFile, version: str) -> Definitions:
     """All that the snapshot of a version says; raises FileRefused."""
     snapshot = _Snapshot(file, version)
     groups = snapshot.groups()
+    exclusions = {int(n): codes for n, codes in snapshot.lists("exmap", _EXCLUSION)}
     diagnosis_groups, diagnosis_mdcs = snapshot.diagnoses()
     return Definitions(
         drgs=snapshot.drgs(groups),
@@ -76,8 +78,8 @@ def read(file: SourceFile, version: str) -> Definitions:
         diagnosis_mdcs=diagnosis_mdcs,
         diagnosis_groups=diagnosis_groups,
         procedure_groups=snapshot.procedures(),
-        severities=snapshot.severities(),
-        exclusions={int(n): codes for n, codes in snapshot.lists("exmap", re.compile("[0-9]{4}"))},
+        severities=snapshot.severities(exclusions),
+        exclusions=exclusions,
         drg_exclusions=dict(snapshot.lists("drg_exclusions", _DRG)),
     )
 
@@ -148,7 +150,7 @@ class _Snapshot:
             self._under_groups(groups, code, label)
         return _rows(groups)
 
-    def severities(self) -> list[SeverityRow]:
+    def severities(self, exclusions: Mapping[int, list[str]]) -> list[SeverityRow]:
         rows = []
         for code, told in self._tables["ccmap"].items():
             match told:
@@ -166,7 +168,7 @@ class _Snapshot:
                     rows.append(SeverityRow(code, level, int(group), only_alive, number or None))
                 case _:
                     raise self._refusal(f"says of {code:.20} no weight")
-        if not {row.exclusion for row in rows} <= {int(n) for n in self._tables["exmap"]}:
+        if not {row.exclusion for row in rows} <= exclusions.keys():
             raise self._refusal("names an exclusion group that it does not have")
         return rows
 
