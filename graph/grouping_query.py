@@ -30,7 +30,7 @@ from graph.types.problems import (
     ServiceUnavailable,
 )
 from graph.types.seventh import SeventhCharacters
-from schema.codes import CodeKey, CodeMissing, CodeSystemKey, normalize
+from schema.codes import VALUE_MAX_LENGTH, CodeKey, CodeMissing, CodeSystemKey, normalize
 from schema.errors import StoreUnavailable
 from schema.groupings import GroupingKind, HccModel
 
@@ -224,8 +224,9 @@ async def _answered(
 
 
 def _key(system: CodeSystemKey, text: str) -> CodeKey:
-    """The code that a text names; what is no code is looked up as one that no system has."""
-    return CodeKey(system, normalize(text) or "?")
+    """The code that a text names; what is no code is looked up as it is, and no system has it."""
+    shown = "".join(character for character in text if character.isprintable())
+    return CodeKey(system, normalize(text) or shown[: 2 * VALUE_MAX_LENGTH] or "?")
 
 
 def _dx(texts: Sequence[str]) -> list[CodeKey]:

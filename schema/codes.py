@@ -124,6 +124,8 @@ def display(key: CodeKey, kind: CodeKind) -> str:
 
 def printed(key: CodeKey) -> str:
     """The printed form of what may be no code at all, such as one that no release has."""
+    if normalize(key.value) != key.value:
+        return key.value
     is_group = "-" in key.value or key.value.startswith("CH")
     return display(key, CodeKind.BLOCK if is_group else CodeKind.CODE)
 
