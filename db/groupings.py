@@ -18,8 +18,11 @@ from schema.groupings import (
     GroupingAnswer,
     GroupingKind,
     GroupingRelease,
+    GroupMember,
+    GroupMembers,
     SeverityLevel,
     grouping_verdict,
+    members_verdict,
 )
 
 Editions = Mapping[GroupingKind, GroupingRelease]
@@ -36,6 +39,34 @@ async def groupings_by_code(
     systems, values = [key.system for key in keys], [key.value for key in keys]
     rows = await database.fetch(_SQL["groupings"], systems, values, on)
     return [_answered(key, row, kinds, on) for key, row in zip(keys, rows, strict=True)]
+
+
+async def members_of(
+    database: Database, key: CodeKey, kind: GroupingKind, on: date, first: int, after: int = 0
+) -> GroupMembers:
+    """The codes that a kind puts under a group, `first` at most, behind the first `after`."""
+    rows = await database.fetch(_SQL["members"], *key, kind, on, first, after)
+    releases = rows[0]["releases"]
+    group = rows[0]["grouped"] and code_in(rows[0]["grouped"], releases, on)
+    requested = group.display if group else printed(key)
+    release, total = editions_in(rows[0]["editions"]).get(kind), rows[0]["total_count"]
+    status, reason = members_verdict(group, requested, key, kind, release, total)
+    return GroupMembers(
+        requested=requested,
+        group=group,
+        status=status,
+        reason=reason,
+        members=tuple(
+            GroupMember(
+                member=code_in(row["member"], releases, on),
+                conditions=tuple(map(GroupCondition.of, row["texts"] or ())),
+            )
+            for row in rows
+            if row["member"] is not None
+        ),
+        total_count=total,
+        release=release,
+    )
 
 
 def editions_in(bodies: str | None) -> dict[GroupingKind, GroupingRelease]:

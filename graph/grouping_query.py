@@ -8,7 +8,7 @@ import strawberry
 
 from db.drgs import drg_candidates
 from db.excludes import excludes_between
-from db.groupings import groupings_by_code
+from db.groupings import groupings_by_code, members_of
 from db.hccs import hccs_of
 from db.seventh import seventh_characters
 from graph.access import may_not_ask_catalogue
@@ -19,7 +19,7 @@ from graph.lookup import AsOf, CodeKeyInput, CodeRef, asked_of, day_of, missing,
 from graph.types.codes import Code
 from graph.types.drgs import DrgCandidates
 from graph.types.excludes import CheckedCode, ExcludesCheck, ExcludesFinding
-from graph.types.groupings import CodeGroupings, GroupingsOfCodes
+from graph.types.groupings import CodeGroupings, GroupingsOfCodes, GroupMembers
 from graph.types.hccs import HccList
 from graph.types.problems import (
     CodeCandidates,
@@ -37,6 +37,10 @@ from schema.groupings import GroupingKind, HccModel
 GroupingsResult = Annotated[
     GroupingsOfCodes | Forbidden | InvalidInput | RateLimited | ServiceUnavailable,
     strawberry.union("GroupingsResult", description="The groupings, or why there are none."),
+]
+GroupMembersResult = Annotated[
+    GroupMembers | Forbidden | InvalidInput | RateLimited | ServiceUnavailable,
+    strawberry.union("GroupMembersResult", description="The members, or why there are none."),
 ]
 HccsResult = Annotated[
     HccList | Forbidden | InvalidInput | RateLimited | ServiceUnavailable,
@@ -100,6 +104,26 @@ class GroupingQueries:
             return GroupingsOfCodes(items=items)
 
         return await _answered(info, {"codes": codes}, as_of, read)
+
+    @strawberry.field
+    async def group_members(
+        self,
+        info: Info,
+        group: Annotated[CodeKeyInput, strawberry.argument(description="The group.")],
+        kind: Annotated[GroupingKind, strawberry.argument(description="Which grouping.")],
+        as_of: AsOf = None,
+    ) -> GroupMembersResult:
+        """The codes that one grouping puts under a group: the diagnoses of a risk adjustment
+        category, the procedures of an MS-DRG. For partners, subscribers and staff; a key needs the
+        scope CROSSWALKS_READ."""
+        key = _key(group.system, group.value)
+
+        async def read(on: Day) -> GroupMembers:
+            # No members yet: the answer's own field says how many are wanted.
+            found = await members_of(info.context.services.database, key, kind, on.date, first=0)
+            return GroupMembers.of(found, key, kind, on, group.value)
+
+        return await _answered(info, {}, as_of, read)
 
     @strawberry.field
     async def hccs(

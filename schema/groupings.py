@@ -4,7 +4,7 @@ import re
 from datetime import date
 from enum import StrEnum
 
-from schema.codes import Code, CodeKind, CodeSystemKey
+from schema.codes import Code, CodeKey, CodeKind, CodeSystemKey
 from schema.shape import Shape
 
 
@@ -44,9 +44,18 @@ SPEAKS_OF = {
 }
 """The system whose codes each kind groups."""
 
-GROUP_SYSTEMS = frozenset(
-    {CodeSystemKey.HCC, CodeSystemKey.CCSR, CodeSystemKey.MDC, CodeSystemKey.MSDRG}
-)
+GROUPS_OF = {
+    GroupingKind.HCC: CodeSystemKey.HCC,
+    GroupingKind.HCC_HIERARCHY: CodeSystemKey.HCC,
+    GroupingKind.CCSR: CodeSystemKey.CCSR,
+    GroupingKind.MDC: CodeSystemKey.MDC,
+    GroupingKind.MSDRG_DX: CodeSystemKey.MSDRG,
+    GroupingKind.MSDRG_PX: CodeSystemKey.MSDRG,
+    GroupingKind.MSDRG_MDC: CodeSystemKey.MDC,
+}
+"""The system whose codes are the groups of each kind; none for the kinds that give values."""
+
+GROUP_SYSTEMS = frozenset(GROUPS_OF.values())
 """The systems whose codes are groups of other codes."""
 
 
@@ -267,3 +276,50 @@ class HccList(Shape):
     the order asked."""
     release: GroupingRelease | None
     """None when no edition in force on the day is loaded."""
+
+
+class GroupMember(Shape):
+    """A code in a group."""
+
+    member: Code
+    conditions: tuple[GroupCondition, ...]
+    """Any one of them is enough; empty where the code is always in the group."""
+
+
+class GroupMembers(Shape):
+    """The codes that one grouping puts under a group."""
+
+    requested: str
+    """The group, as printed."""
+    group: Code | None
+    """None when there is no such code."""
+    status: GroupingStatus
+    """GROUPED where there are members."""
+    reason: str
+    members: tuple[GroupMember, ...]
+    """The part asked for, in the order of their system."""
+    total_count: int
+    release: GroupingRelease | None
+    """None when no edition in force on the day is loaded."""
+
+
+def members_verdict(
+    group: Code | None,
+    requested: str,
+    key: CodeKey,
+    kind: GroupingKind,
+    release: GroupingRelease | None,
+    count: int,
+) -> tuple[GroupingStatus, str]:
+    """What a kind says of a group as a whole, and the sentence that says why."""
+    if GROUPS_OF.get(kind) is not key.system:
+        return GroupingStatus.NOT_APPLICABLE, f"{kind} has no groups of {key.system.short_name}."
+    if release is None:
+        return GroupingStatus.NOT_LOADED, f"No edition of {kind} in force on that day is loaded."
+    if group is None:
+        return GroupingStatus.UNKNOWN_CODE, f"{key.system.short_name} has no code {requested}."
+    edition = f"{kind} {release.label}"
+    if count == 0:
+        return GroupingStatus.NOT_GROUPED, f"{edition} puts no code under {group.display}."
+    codes = "1 code" if count == 1 else f"{count:,} codes"
+    return GroupingStatus.GROUPED, f"{edition} puts {codes} under {group.display}."

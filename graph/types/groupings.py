@@ -5,9 +5,13 @@ from typing import Self
 
 import strawberry
 
+from db.groupings import members_of
+from graph.context import Info
 from graph.day import Day
 from graph.types.codes import Code
+from graph.types.relay import FIRST_DEFAULT, After, Connection, First, page_size, start_after
 from schema import groupings as shapes
+from schema.codes import CodeKey
 from schema.groupings import Chronicity, GroupingKind, GroupingStatus, HccModel, SeverityLevel
 
 for published in (Chronicity, GroupingKind, GroupingStatus, HccModel, SeverityLevel):
@@ -150,3 +154,82 @@ class GroupingsOfCodes:
 
     items: list[CodeGroupings]
     """One for each code, in the order asked."""
+
+
+@strawberry.type
+class GroupMember:
+    """A code in a group."""
+
+    member: Code
+    """The code."""
+    conditions: list[GroupCondition]
+    """Any one of them is enough; empty where the code is always in the group."""
+
+    @classmethod
+    def of(cls, found: shapes.GroupMember, on: Day) -> Self:
+        """The published form of a member as of `on`."""
+        return cls(
+            member=Code.of(found.member, on),
+            conditions=[GroupCondition.of(condition) for condition in found.conditions],
+        )
+
+
+@strawberry.type
+class GroupMembers:
+    """The codes that one grouping puts under a group."""
+
+    requested: str
+    """The group as it was asked for."""
+    group: Code | None
+    """The group; null when it is unknown."""
+    status: GroupingStatus
+    """What the grouping says of the group; GROUPED where it has members."""
+    reason: str
+    """The same in a sentence, with the edition."""
+    release: GroupingRelease | None
+    """The edition in force; null when none is loaded."""
+    key: strawberry.Private[CodeKey]
+    kind: strawberry.Private[GroupingKind]
+    total: strawberry.Private[int]
+    on: strawberry.Private[Day]
+
+    @strawberry.field
+    async def members(
+        self, info: Info, first: First = FIRST_DEFAULT, after: After = None
+    ) -> Connection[GroupMember]:
+        """The codes, in the order of their system. An MS-DRG has those of the group that it
+        belongs to."""
+        size, start = page_size(first), start_after(after)
+        rows: tuple[shapes.GroupMember, ...] = ()
+        if self.status is GroupingStatus.GROUPED and start < self.total:
+            database = info.context.services.database
+            found = await members_of(database, self.key, self.kind, self.on.date, size, start)
+            rows = found.members
+        return Connection.of(
+            [(start + place, GroupMember.of(row, self.on)) for place, row in enumerate(rows)],
+            after=after,
+            has_more=start + len(rows) < self.total,
+            total=self.total,
+        )
+
+    @classmethod
+    def of(
+        cls,
+        found: shapes.GroupMembers,
+        key: CodeKey,
+        kind: GroupingKind,
+        on: Day,
+        requested: str,
+    ) -> Self:
+        """The published form of what is said of a group as of `on`, without its members."""
+        return cls(
+            requested=requested,
+            group=Code.of(found.group, on) if found.group else None,
+            status=found.status,
+            reason=found.reason,
+            release=GroupingRelease.of(found.release) if found.release else None,
+            key=key,
+            kind=kind,
+            total=found.total_count,
+            on=on,
+        )

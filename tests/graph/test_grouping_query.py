@@ -231,3 +231,58 @@ async def test_a_guest_is_told_how_many_groupings_are_locked(ask_as: Any) -> Non
 
     sections = {part["kind"]: part for part in data["codePage"]["sections"]}
     assert sections["COVERAGE_AND_PAYMENT"] == {"kind": "COVERAGE_AND_PAYMENT", "itemCount": 12}
+
+
+MEMBERS = """{ groupMembers(group: {system: %s, value: "%s"}, kind: %s) { ... on GroupMembers {
+  status reason group { displayValue } release { label }
+  members(first: 2, after: %s) { totalCount pageInfo { hasNextPage endCursor }
+    edges { node { member { displayValue } conditions { words } } } } } } }"""
+
+
+async def test_the_members_of_a_group_come_part_by_part(ask_as: Any) -> None:
+    partner, after, found = ask_as("PARTNER"), "null", []
+
+    for _ in range(2):
+        data = await partner(MEMBERS % ("HCC", "V28-1", "HCC", after))
+        part = data["groupMembers"]["members"]
+        found += [edge["node"]["member"]["displayValue"] for edge in part["edges"]]
+        after = f'"{part["pageInfo"]["endCursor"]}"'
+
+    assert data["groupMembers"]["reason"] == "HCC PY2026 puts 3 codes under V28-1."
+    assert (part["totalCount"], part["pageInfo"]["hasNextPage"]) == (3, False)
+    assert found == ["B20", "B97.35", "O98.719", "Z21"]
+
+
+async def test_a_drg_has_the_members_of_its_group_with_their_conditions(ask_as: Any) -> None:
+    data = await ask_as("PARTNER")(MEMBERS % ("MSDRG", "372", "MSDRG_DX", "null"))
+
+    found = data["groupMembers"]
+    assert (found["status"], found["group"]) == ("GROUPED", {"displayValue": "372"})
+    assert found["members"]["totalCount"] == 83
+    assert found["members"]["edges"][0]["node"] == {
+        "member": {"displayValue": "A00.0"},
+        "conditions": [{"words": "PDX"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "reason"),
+    [
+        (("HCC", "V23-1", "HCC"), "NOT_GROUPED", "HCC PY2026 puts no code under V23-1."),
+        (("HCC", "V28-9999", "HCC"), "UNKNOWN_CODE", "HCC has no code V28-9999."),
+        (("MDC", "06", "HCC"), "NOT_APPLICABLE", "HCC has no groups of MDC."),
+        (("ICD10CM", "I10", "CHRONIC"), "NOT_APPLICABLE", "CHRONIC has no groups of ICD-10-CM."),
+    ],
+)
+async def test_a_group_without_members_says_which_sort_of_none_it_is(
+    ask_as: Any, asked: tuple[str, str, str], status: str, reason: str
+) -> None:
+    data = await ask_as("PARTNER")(MEMBERS % (*asked, "null"))
+
+    found = data["groupMembers"]
+    assert (found["status"], found["reason"]) == (status, reason)
+    assert found["members"] == {
+        "totalCount": 0,
+        "pageInfo": {"hasNextPage": False, "endCursor": None},
+        "edges": [],
+    }

@@ -31,6 +31,7 @@ ASKED = {
     "Query.codes": f"codes(refs: [{{key: {CODE}}}]) {{ requested }}",
     "Query.crosswalks": f"crosswalks(sources: [{CODE}]) {{ %s }}",
     "Query.groupings": f"groupings(codes: [{CODE}]) {{ %s }}",
+    "Query.groupMembers": f"groupMembers(group: {CODE}, kind: HCC) {{ %s }}",
     "Query.hccs": 'hccs(diagnoses: ["I10"]) { %s }',
     "Query.drgCandidates": 'drgCandidates(principalDiagnosis: "I10") { %s }',
     "Query.excludesConflicts": f"excludesConflicts(codes: [{CODE}]) {{ %s }}",
