@@ -47,7 +47,7 @@ async def drg_candidates(
     keys = [principal, *secondaries, *procedures]
     first, *others = await groupings_by_code(database, keys, None, on)
     beside, done = others[: len(secondaries)], others[len(secondaries) :]
-    categories = _answer(first, GroupingKind.MDC).groupings
+    categories = _answer(first, GroupingKind.MDC_DX).groupings
     present = {key.value for key in procedures}
     named = [
         *(item for code in done for item in _named_by(code, GroupingKind.MSDRG_PX, present)),
@@ -69,7 +69,7 @@ async def drg_candidates(
             for code in done
             if _answer(code, GroupingKind.MSDRG_PX).status is not GroupingStatus.GROUPED
         ),
-        release=_answer(first, GroupingKind.MDC).release,
+        release=_answer(first, GroupingKind.MDC_DX).release,
     )
 
 
@@ -78,7 +78,7 @@ def _answer(code: CodeGroupings, kind: GroupingKind) -> GroupingAnswer:
 
 
 def _verdict(principal: CodeGroupings) -> tuple[CandidatesStatus, str]:
-    answer = _answer(principal, GroupingKind.MDC)
+    answer = _answer(principal, GroupingKind.MDC_DX)
     match answer.status:
         case GroupingStatus.GROUPED:
             return CandidatesStatus.ANSWERED, answer.reason

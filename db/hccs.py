@@ -26,7 +26,7 @@ async def hccs_of(
 ) -> HccList:
     """The categories of one model that diagnoses of ICD-10-CM lead to, and which of them drop
     because one above them is there as well."""
-    said = await groupings_by_code(database, diagnoses, {GroupingKind.HCC}, on)
+    said = await groupings_by_code(database, diagnoses, {GroupingKind.HCC_DX}, on)
     found: dict[Code, list[Code]] = {}
     for item in said:
         for category in _categories(item, model):

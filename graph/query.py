@@ -26,6 +26,7 @@ from graph.lookup import (
     unavailable,
 )
 from graph.opening import open_page
+from graph.release_query import ReleaseQueries
 from graph.staff_query import StaffQueries
 from graph.types.codes import CodeSystem
 from graph.types.crosswalks import Translation, Translations
@@ -50,7 +51,7 @@ CrosswalksResult = Annotated[
 
 
 @strawberry.type
-class Query(GroupingQueries, StaffQueries):
+class Query(GroupingQueries, ReleaseQueries, StaffQueries):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field

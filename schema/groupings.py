@@ -11,19 +11,19 @@ from schema.shape import Shape
 class GroupingKind(StrEnum):
     """What puts codes under groups or values, each in editions of its own."""
 
-    HCC = "HCC"
+    HCC_DX = "HCC_DX"
     """Hierarchical condition categories of risk adjustment, for diagnoses."""
     HCC_HIERARCHY = "HCC_HIERARCHY"
     """The categories that let a category drop, for categories of risk adjustment."""
-    CCSR = "CCSR"
+    CCSR_DX = "CCSR_DX"
     """The default category of Clinical Classifications Software Refined, for diagnoses."""
-    MDC = "MDC"
+    MDC_DX = "MDC_DX"
     """Major diagnostic categories, for principal diagnoses."""
     MSDRG_DX = "MSDRG_DX"
     """Groups of MS-DRGs whose lists name a diagnosis."""
     MSDRG_PX = "MSDRG_PX"
     """Groups of MS-DRGs whose lists name a procedure."""
-    MSDRG_MDC = "MSDRG_MDC"
+    MDC_MSDRG = "MDC_MSDRG"
     """The major diagnostic category of an MS-DRG."""
     SEVERITY = "SEVERITY"
     """What a diagnosis weighs as a secondary one in MS-DRG: complication, major, or nothing."""
@@ -32,26 +32,26 @@ class GroupingKind(StrEnum):
 
 
 SPEAKS_OF = {
-    GroupingKind.HCC: CodeSystemKey.ICD10CM,
+    GroupingKind.HCC_DX: CodeSystemKey.ICD10CM,
     GroupingKind.HCC_HIERARCHY: CodeSystemKey.HCC,
-    GroupingKind.CCSR: CodeSystemKey.ICD10CM,
-    GroupingKind.MDC: CodeSystemKey.ICD10CM,
+    GroupingKind.CCSR_DX: CodeSystemKey.ICD10CM,
+    GroupingKind.MDC_DX: CodeSystemKey.ICD10CM,
     GroupingKind.MSDRG_DX: CodeSystemKey.ICD10CM,
     GroupingKind.MSDRG_PX: CodeSystemKey.ICD10PCS,
-    GroupingKind.MSDRG_MDC: CodeSystemKey.MSDRG,
+    GroupingKind.MDC_MSDRG: CodeSystemKey.MSDRG,
     GroupingKind.SEVERITY: CodeSystemKey.ICD10CM,
     GroupingKind.CHRONIC: CodeSystemKey.ICD10CM,
 }
 """The system whose codes each kind groups."""
 
 GROUPS_OF = {
-    GroupingKind.HCC: CodeSystemKey.HCC,
+    GroupingKind.HCC_DX: CodeSystemKey.HCC,
     GroupingKind.HCC_HIERARCHY: CodeSystemKey.HCC,
-    GroupingKind.CCSR: CodeSystemKey.CCSR,
-    GroupingKind.MDC: CodeSystemKey.MDC,
+    GroupingKind.CCSR_DX: CodeSystemKey.CCSR,
+    GroupingKind.MDC_DX: CodeSystemKey.MDC,
     GroupingKind.MSDRG_DX: CodeSystemKey.MSDRG,
     GroupingKind.MSDRG_PX: CodeSystemKey.MSDRG,
-    GroupingKind.MSDRG_MDC: CodeSystemKey.MDC,
+    GroupingKind.MDC_MSDRG: CodeSystemKey.MDC,
 }
 """The system whose codes are the groups of each kind; none for the kinds that give values."""
 

@@ -27,10 +27,10 @@ _DX, _PX = CodeSystemKey.ICD10CM, CodeSystemKey.ICD10PCS
 _DRG, _MDC = CodeSystemKey.MSDRG, CodeSystemKey.MDC
 _SEVERITY = FactKind(GroupingKind.SEVERITY, (_DX,), (SectionKind.COVERAGE_AND_PAYMENT,))
 _GROUPINGS: dict[CodeMap, Callable[[Definitions], list[MemberRow]]] = {
-    CodeMap(GroupingKind.MDC, "GROUPING", _DX, _MDC): lambda told: told.diagnosis_mdcs,
+    CodeMap(GroupingKind.MDC_DX, "GROUPING", _DX, _MDC): lambda told: told.diagnosis_mdcs,
     CodeMap(GroupingKind.MSDRG_DX, "GROUPING", _DX, _DRG): lambda told: told.diagnosis_groups,
     CodeMap(GroupingKind.MSDRG_PX, "GROUPING", _PX, _DRG): lambda told: told.procedure_groups,
-    CodeMap(GroupingKind.MSDRG_MDC, "GROUPING", _DRG, _MDC): lambda told: told.drg_mdcs,
+    CodeMap(GroupingKind.MDC_MSDRG, "GROUPING", _DRG, _MDC): lambda told: told.drg_mdcs,
 }
 _MDC_TITLES = "mdc.txt"
 

@@ -51,7 +51,7 @@ async def _write_hcc(
         await write_codes(connection, progress, categories, partial(hcc.read_labels, labels))
     ]
     for kind, source, file, rows, read in (
-        (GroupingKind.HCC, _DX, members, 55_297, hcc.read_members),
+        (GroupingKind.HCC_DX, _DX, members, 55_297, hcc.read_members),
         (GroupingKind.HCC_HIERARCHY, _HCC, hierarchies, 734, hcc.read_hierarchies),
     ):
         edition = _hcc_edition(CodeMap(kind, "GROUPING", source, _HCC), file, rows)
@@ -73,7 +73,7 @@ def _hcc_edition(subject: Subject, file: SourceFile, rows: int) -> Edition[Subje
 
 def _ccsr(path: Path) -> Step:
     file = SourceFile.of(path)
-    grouping = CodeMap(GroupingKind.CCSR, "GROUPING", _DX, CodeSystemKey.CCSR)
+    grouping = CodeMap(GroupingKind.CCSR_DX, "GROUPING", _DX, CodeSystemKey.CCSR)
     return partial(
         write_groups, edition=_ahrq_edition(grouping, file), read=partial(ccsr.read, file)
     )
@@ -123,10 +123,10 @@ def _msdrg(path: Path) -> Step:
         source=f"drgpy 0.2.1: {file.name}",
         file=file,
         expected_rows={
-            GroupingKind.MDC: 77_086,
+            GroupingKind.MDC_DX: 77_086,
             GroupingKind.MSDRG_DX: 79_716,
             GroupingKind.MSDRG_PX: 159_898,
-            GroupingKind.MSDRG_MDC: 747,
+            GroupingKind.MDC_MSDRG: 747,
             GroupingKind.SEVERITY: 18_391,
         },
     )

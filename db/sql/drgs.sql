@@ -27,7 +27,7 @@ CROSS JOIN LATERAL code_on(d.id, $2::date) f
 LEFT JOIN LATERAL (
     SELECT g.group_id
     FROM groupings_of(d.id, $2::date) g
-    WHERE g.kind = 'MSDRG_MDC'
+    WHERE g.kind = 'MDC_MSDRG'
 ) c ON true
 LEFT JOIN LATERAL code_on(c.group_id, $2::date) m ON true
 ORDER BY a.ordinal, f.value;

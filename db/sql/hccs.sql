@@ -11,7 +11,7 @@ SELECT
         -- The range is what an index can find, under any collation.
         WHERE c.value >= $1::text || '-' AND c.value <= $1::text || '-' || repeat('Z', 20)
           AND starts_with(c.value, $1::text || '-') AND c.system = 'HCC'
-          AND m.kind = 'HCC' AND m.valid @> $3::date
+          AND m.kind = 'HCC_DX' AND m.valid @> $3::date
     ) AS has_members,
     (SELECT jsonb_agg(jsonb_build_object('dropped_id', g.code_id, 'above_id', g.group_id)
                       ORDER BY above.seq)

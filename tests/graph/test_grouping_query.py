@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 ASKED = {
-    "groupings": """groupings(codes: [{system: ICD10CM, value: "e11.22"}], kinds: [HCC]) {
+    "groupings": """groupings(codes: [{system: ICD10CM, value: "e11.22"}], kinds: [HCC_DX]) {
         __typename ... on GroupingsOfCodes { items { requested code { displayValue }
         answers { kind status reason groupings { group { value } } release { label } } } } }""",
     "hccs": """hccs(diagnoses: ["e11.9", "E11.22", "\\u0000no code!"]) { __typename ... on HccList {
@@ -32,9 +32,9 @@ ANSWERED = {
                 "code": {"displayValue": "E11.22"},
                 "answers": [
                     {
-                        "kind": "HCC",
+                        "kind": "HCC_DX",
                         "status": "GROUPED",
-                        "reason": "HCC PY2026 names E11.22.",
+                        "reason": "HCC_DX PY2026 names E11.22.",
                         "groupings": 7,
                         "release": {"label": "PY2026"},
                     }
@@ -183,9 +183,9 @@ async def test_a_registered_reader_sees_groupings_and_references_on_the_page(ask
 
     sections = {part["kind"]: part for part in data["codePage"]["sections"]}
     groupings = sections["COVERAGE_AND_PAYMENT"]["content"]["groupings"]
-    assert [item for item in groupings if item["kind"] in ("MDC", "SEVERITY")] == [
+    assert [item for item in groupings if item["kind"] in ("MDC_DX", "SEVERITY")] == [
         {
-            "kind": "MDC",
+            "kind": "MDC_DX",
             "severity": None,
             "chronicity": None,
             "group": {
@@ -243,12 +243,12 @@ async def test_the_members_of_a_group_come_part_by_part(ask_as: Any) -> None:
     partner, after, found = ask_as("PARTNER"), "null", []
 
     for _ in range(2):
-        data = await partner(MEMBERS % ("HCC", "V28-1", "HCC", after))
+        data = await partner(MEMBERS % ("HCC", "V28-1", "HCC_DX", after))
         part = data["groupMembers"]["members"]
         found += [edge["node"]["member"]["displayValue"] for edge in part["edges"]]
         after = f'"{part["pageInfo"]["endCursor"]}"'
 
-    assert data["groupMembers"]["reason"] == "HCC PY2026 puts 3 codes under V28-1."
+    assert data["groupMembers"]["reason"] == "HCC_DX PY2026 puts 3 codes under V28-1."
     assert (part["totalCount"], part["pageInfo"]["hasNextPage"]) == (3, False)
     assert found == ["B20", "B97.35", "O98.719", "Z21"]
 
@@ -268,9 +268,9 @@ async def test_a_drg_has_the_members_of_its_group_with_their_conditions(ask_as: 
 @pytest.mark.parametrize(
     ("asked", "status", "reason"),
     [
-        (("HCC", "V23-1", "HCC"), "NOT_GROUPED", "HCC PY2026 puts no code under V23-1."),
-        (("HCC", "V28-9999", "HCC"), "UNKNOWN_CODE", "HCC has no code V28-9999."),
-        (("MDC", "06", "HCC"), "NOT_APPLICABLE", "HCC has no groups of MDC."),
+        (("HCC", "V23-1", "HCC_DX"), "NOT_GROUPED", "HCC_DX PY2026 puts no code under V23-1."),
+        (("HCC", "V28-9999", "HCC_DX"), "UNKNOWN_CODE", "HCC has no code V28-9999."),
+        (("MDC", "06", "HCC_DX"), "NOT_APPLICABLE", "HCC_DX has no groups of MDC."),
         (("ICD10CM", "I10", "CHRONIC"), "NOT_APPLICABLE", "CHRONIC has no groups of ICD-10-CM."),
     ],
 )

@@ -115,13 +115,13 @@ VALUES
     ('HCC', 'PY2027', '2027-01-01');
 INSERT INTO map_calendar (kind, label, effective_from)
 SELECT k.kind, 'v44', date '2026-10-01'
-FROM (VALUES ('MDC'), ('MSDRG_DX'), ('MSDRG_PX'), ('MSDRG_MDC'), ('SEVERITY')) AS k (kind)
+FROM (VALUES ('MDC_DX'), ('MDC_MSDRG'), ('MSDRG_DX'), ('MSDRG_PX'), ('SEVERITY')) AS k (kind)
 UNION ALL
 SELECT k.kind, 'PY2027', date '2027-01-01'
-FROM (VALUES ('HCC'), ('HCC_HIERARCHY')) AS k (kind)
+FROM (VALUES ('HCC_DX'), ('HCC_HIERARCHY')) AS k (kind)
 UNION ALL
 SELECT k.kind, 'v' || y.year || '.1', make_date(y.year - 1, 10, 1)
-FROM (VALUES ('CCSR'), ('CHRONIC')) AS k (kind)
+FROM (VALUES ('CCSR_DX'), ('CHRONIC')) AS k (kind)
 CROSS JOIN generate_series(2024, 2026) AS y (year);
 
 -- The editions of groupings in force on a day, of each kind one at most, with the latest edition that
