@@ -152,7 +152,7 @@ def why_not_billable(
     if is_billable:
         return None
     if kind is CodeKind.CODE:
-        return f"{printed} groups other codes: it is not reported itself."
+        return f"{printed} is not reported on a claim."
     return f"{printed} is a {kind.lower()}: choose one of the codes below it."
 
 

@@ -408,7 +408,7 @@ async def test_a_group_is_a_code_with_a_page_and_is_not_reported(catalogue: Data
     assert isinstance(page, Page)
 
     assert category.title == "Diabetes with Chronic Complications"
-    assert category.why_not_billable == "V28-37 groups other codes: it is not reported itself."
+    assert category.why_not_billable == "V28-37 is not reported on a claim."
     assert page.groupings[0].kind is GroupingKind.MDC_MSDRG
     assert emptiness(SectionKind.MODIFIERS, page) == (
         EmptyState.NOT_APPLICABLE,
