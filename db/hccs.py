@@ -8,15 +8,8 @@ from db.groupings import groupings_by_code
 from db.pool import Database
 from db.queries import statements
 from schema.codes import Code, CodeKey
-from schema.groupings import (
-    CategoryFound,
-    CodeGroupings,
-    GroupingKind,
-    GroupingStatus,
-    HccList,
-    HccModel,
-    HccStatus,
-)
+from schema.groupings import CodeGroupings, GroupingKind, GroupingStatus
+from schema.hccs import CategoryFound, HccList, HccModel, HccStatus
 
 _SQL = statements("hccs")
 

@@ -32,7 +32,8 @@ from graph.types.problems import (
 from graph.types.seventh import SeventhCharacters
 from schema.codes import VALUE_MAX_LENGTH, CodeKey, CodeMissing, CodeSystemKey, normalize
 from schema.errors import StoreUnavailable
-from schema.groupings import GroupingKind, HccModel
+from schema.groupings import GroupingKind
+from schema.hccs import HccModel
 
 GroupingsResult = Annotated[
     GroupingsOfCodes | Forbidden | InvalidInput | RateLimited | ServiceUnavailable,

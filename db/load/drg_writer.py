@@ -13,7 +13,7 @@ from importlib.resources import files
 from db.load import msdrg
 from db.load.fact_writer import add_fact_release
 from db.load.group_writer import write_groups
-from db.load.msdrg import Definitions
+from db.load.msdrg import Definitions, SeverityRow
 from db.load.report import LoadReport, Progress
 from db.load.rows import CodeRow, MemberRow
 from db.load.source import CodeMap, Edition, FactKind, SourceFile, Subject, coded_lines
@@ -111,7 +111,7 @@ async def _write_severity(
     codes, drgs = ids[_DX], ids[_DRG]
     await connection.copy_records_to_table(
         "severity",
-        columns=("fact_release_id", "code_id", *rows[0]._fields[1:]),
+        columns=("fact_release_id", "code_id", *SeverityRow._fields[1:]),
         records=[(release_id, codes[code], *said) for code, *said in rows],
     )
     await connection.copy_records_to_table(

@@ -12,7 +12,7 @@ from db.load.rows import CodeRow, MemberRow
 from db.load.source import SourceFile
 from schema.codes import CodeKind
 from schema.errors import FileRefused
-from schema.groupings import HccModel
+from schema.hccs import HccModel
 
 _MEMBER_COLUMNS = ("diagnosis_code", "cc", "model_name")
 _LABEL_COLUMNS = ("cc", "label", "model_domain", "model_version", "model_fullname")

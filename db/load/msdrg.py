@@ -29,6 +29,7 @@ _DIAGNOSIS = re.compile(r"[A-Z][0-9A-Z]{2,6}")
 _PROCEDURE = re.compile(r"[0-9A-HJ-NP-Z]{7}")
 _DRG = re.compile(r"[0-9]{3}")
 _EXCLUSION = re.compile(r"[0-9]{4}")
+_ACQUIRED = re.compile(r"0[1-9]|1[0-9]")
 _LABEL = re.compile(r"([0-9]{3}(?:&[0-9]{3})*)\|(.+)")
 _MDC = re.compile(r"_MDC([0-9]{2})(?:_PDX)?")
 _SITE = re.compile(r"_TRAUMA24_SITE_([A-Z_]+)")
@@ -151,26 +152,23 @@ class _Snapshot:
         return _rows(groups)
 
     def severities(self, exclusions: Mapping[int, list[str]]) -> list[SeverityRow]:
-        rows = []
-        for code, told in self._tables["ccmap"].items():
-            match told:
-                case {
-                    "level": "CC" | "MCC" as level,
-                    "pdx": str(group),
-                    "aowa": bool(only_alive),
-                    "hac": str() | None as acquired,
-                } if (
-                    _is_number(group)
-                    and (acquired is None or _is_number(acquired))
-                    and _DIAGNOSIS.fullmatch(code)
-                ):
-                    number = acquired and int(acquired)
-                    rows.append(SeverityRow(code, level, int(group), only_alive, number or None))
-                case _:
-                    raise self._refusal(f"says of {code:.20} no weight")
+        rows = [self._severity(code, told) for code, told in self._tables["ccmap"].items()]
         if not {row.exclusion for row in rows} <= exclusions.keys():
             raise self._refusal("names an exclusion group that it does not have")
         return rows
+
+    def _severity(self, code: str, told: object) -> SeverityRow:
+        match told:
+            case {
+                "level": "CC" | "MCC" as level,
+                "pdx": str(group),
+                "aowa": bool(only_alive),
+                "hac": str() | None as acquired,
+            } if _EXCLUSION.fullmatch(group) and _DIAGNOSIS.fullmatch(code):
+                if acquired is None or _ACQUIRED.fullmatch(acquired):
+                    number = None if acquired is None else int(acquired)
+                    return SeverityRow(code, level, int(group), only_alive, number)
+        raise self._refusal(f"says of {code:.20} no weight")
 
     def lists(self, table: str, key: re.Pattern[str]) -> Iterator[tuple[str, list[str]]]:
         """The diagnoses under each key of a table."""
@@ -249,7 +247,3 @@ def _runs(drgs: str) -> Iterator[tuple[str, ...]]:
 
 def _rows(groups: dict[tuple[str, str], dict[str, None]]) -> list[MemberRow]:
     return [MemberRow(code, group, tuple(texts)) for (code, group), texts in groups.items()]
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 4

@@ -12,9 +12,9 @@ from graph.types.codes import Code
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First, page_size, start_after
 from schema import groupings as shapes
 from schema.codes import CodeKey
-from schema.groupings import Chronicity, GroupingKind, GroupingStatus, HccModel, SeverityLevel
+from schema.groupings import Chronicity, GroupingKind, GroupingStatus, SeverityLevel
 
-for published in (Chronicity, GroupingKind, GroupingStatus, HccModel, SeverityLevel):
+for published in (Chronicity, GroupingKind, GroupingStatus, SeverityLevel):
     strawberry.enum(published)
 
 

@@ -7,10 +7,11 @@ import strawberry
 from graph.day import Day
 from graph.types.codes import Code
 from graph.types.groupings import CodeGroupings, GroupingRelease
-from schema import groupings as shapes
-from schema.groupings import HccModel, HccStatus
+from schema import hccs as shapes
+from schema.hccs import HccModel, HccStatus
 
-strawberry.enum(HccStatus)
+for published in (HccModel, HccStatus):
+    strawberry.enum(published)
 
 
 @strawberry.type

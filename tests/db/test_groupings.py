@@ -22,10 +22,9 @@ from schema.groupings import (
     GroupingAnswer,
     GroupingKind,
     GroupingStatus,
-    HccModel,
-    HccStatus,
     SeverityLevel,
 )
+from schema.hccs import HccModel, HccStatus
 from schema.pages import EmptyState, Page, SectionKind
 from schema.sections import emptiness, section_item_count
 from schema.seventh import SeventhCharacters, SeventhStatus
