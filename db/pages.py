@@ -8,9 +8,11 @@ from typing import Any
 
 from db.codes import CodeRef, Row, codes_in, lookup_of, map_release_of, ref_arguments
 from db.crosswalks import translation_of
+from db.groupings import editions_in, grouping_of
 from db.pool import Database
 from db.queries import statements
 from schema.codes import Code, CodeMissing, MissingReason
+from schema.groupings import Grouping, GroupingKind
 from schema.pages import (
     CodePairEdit,
     HistoryEntry,
@@ -25,6 +27,7 @@ from schema.pages import (
     UnitLimit,
     notes_in_force,
 )
+from schema.references import NoteReference
 
 TRANSLATION_ROWS = 50
 """Most rows of one map that a page holds; `Translation.total_count` counts all."""
@@ -59,7 +62,7 @@ def _page(code: Code, row: Row, on: date) -> Page:
         code=code,
         on=on,
         texts=tuple(sorted(map(PageText.model_validate, _parsed(row["texts"])), key=_place)),
-        notes=notes_in_force(code, _notes(row, codes)),
+        notes=notes_in_force(code, _notes(row, {**codes, code.id: code})),
         modifiers=tuple(
             ModifierUse(modifier=codes[use["id"]], guidance=use["guidance"])
             for use in _parsed(row["modifiers"])
@@ -71,6 +74,7 @@ def _page(code: Code, row: Row, on: date) -> Page:
         edits=tuple(_edit(edit, {**codes, code.id: code}) for edit in _parsed(row["edits"])),
         unit_limits=tuple(map(UnitLimit.model_validate, _parsed(row["unit_limits"]))),
         payment=tuple(map(PaymentFact.model_validate, _parsed(row["payment"]))),
+        groupings=_groupings(row, codes),
         history=tuple(map(HistoryEntry.model_validate, _parsed(row["history"]))),
         sources=tuple(map(SectionSource.model_validate, _parsed(row["sources"]))),
     )
@@ -87,9 +91,21 @@ def _notes(row: Row, codes: Mapping[int, Code]) -> list[Note]:
             kind=NoteKind(note["kind"]),
             text=note["text"],
             inherited_from=codes[note["id"]] if note["distance"] else None,
+            references=tuple(_reference(named, codes) for named in note["named"] or ()),
         )
         for note in _parsed(row["notes"])
     ]
+
+
+def _reference(named: dict[str, Any], codes: Mapping[int, Code]) -> NoteReference:
+    ends = {end: codes.get(named.pop(f"{end}_id")) for end in ("target", "target_end")}
+    return NoteReference.model_validate({**named, **ends})
+
+
+def _groupings(row: Row, codes: Mapping[int, Code]) -> tuple[Grouping, ...]:
+    editions = editions_in(row["editions"])
+    said = [grouping_of(found, codes, editions) for found in _parsed(row["groupings"])]
+    return tuple(sorted(said, key=lambda grouping: list(GroupingKind).index(grouping.kind)))
 
 
 def _edit(edit: Mapping[str, Any], codes: Mapping[int, Code]) -> CodePairEdit:

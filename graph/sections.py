@@ -9,6 +9,7 @@ from graph.day import Day
 from graph.types import sections as types
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
+from graph.types.groupings import Grouping
 from graph.types.upgrade import UpgradeAction, UpgradeOffer
 from schema.crosswalks import TranslationDirection
 from schema.pages import LockReason, Page, SectionKind
@@ -200,7 +201,7 @@ def _content(kind: SectionKind, page: Page, on: Day) -> types.SectionContent:
         case SectionKind.CODE_EDITS:
             return _edits(page, on)
         case SectionKind.COVERAGE_AND_PAYMENT:
-            return _payment(page)
+            return _payment(page, on)
         case SectionKind.HISTORY:
             return _history(page)
 
@@ -237,6 +238,7 @@ def _notes(page: Page, on: Day) -> types.NotesContent:
                 kind=note.kind,
                 text=note.text,
                 inherited_from=Code.of(note.inherited_from, on) if note.inherited_from else None,
+                references=[types.NoteReference.of(named, on) for named in note.references],
             )
             for note in page.notes
         ]
@@ -282,12 +284,13 @@ def _edits(page: Page, on: Day) -> types.CodeEditsContent:
     )
 
 
-def _payment(page: Page) -> types.CoverageAndPaymentContent:
+def _payment(page: Page, on: Day) -> types.CoverageAndPaymentContent:
     return types.CoverageAndPaymentContent(
         facts=[
             types.PaymentFact(name=fact.name, value=fact.value, source=fact.source)
             for fact in page.payment
-        ]
+        ],
+        groupings=[Grouping.of(grouping, on) for grouping in page.groupings],
     )
 
 

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from schema.codes import Code, CodeSystemKey
 from schema.crosswalks import Translation
+from schema.groupings import Grouping
+from schema.references import NoteReference
 from schema.shape import Shape
 
 
@@ -97,6 +99,8 @@ class Note(Shape):
     """As printed, without a comma that joined it to its heading."""
     inherited_from: Code | None
     """The chapter, block or category that says it; None when the code itself does."""
+    references: tuple[NoteReference, ...] = ()
+    """The codes that it names, in the order of its text."""
 
 
 class PageText(Shape):
@@ -226,6 +230,8 @@ class Page(Shape):
     unit_limits: tuple[UnitLimit, ...]
     """The limit for every setting first, then by setting; empty when none is loaded."""
     payment: tuple[PaymentFact, ...]
+    groupings: tuple[Grouping, ...]
+    """By kind, then by group in system order."""
     history: tuple[HistoryEntry, ...]
     """Newest first."""
     sources: tuple[SectionSource, ...]

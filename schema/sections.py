@@ -1,6 +1,7 @@
 """What each section of a page holds, and what it says when it holds nothing."""
 
 from schema.codes import CodeKind, CodeSystemKey
+from schema.groupings import GROUP_SYSTEMS
 from schema.pages import EmptyState, Page, SectionKind
 
 Emptiness = tuple[EmptyState, str]
@@ -16,6 +17,16 @@ _ICD = frozenset(
 )
 _WITH_MODIFIERS = frozenset({CodeSystemKey.HCPCS, CodeSystemKey.CPT, CodeSystemKey.DEMO})
 _WITH_GUIDELINES = frozenset({CodeSystemKey.ICD10CM, CodeSystemKey.DEMO})
+
+_OF_REPORTED_CODES = frozenset(
+    {
+        SectionKind.GUIDELINES,
+        SectionKind.MODIFIERS,
+        SectionKind.CROSSWALKS,
+        SectionKind.CODE_EDITS,
+    }
+)
+"""The sections that only codes of a claim can have."""
 
 SINGLE_TEXT = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE})
 """The sections whose content is one text."""
@@ -34,6 +45,9 @@ def emptiness(kind: SectionKind, page: Page) -> Emptiness | None:
     """Why a section is empty for everyone; None when it has content."""
     if _count(kind, page) or any(text.kind is kind for text in page.texts):
         return None
+    if page.code.key.system in GROUP_SYSTEMS and kind in _OF_REPORTED_CODES:
+        name = page.code.key.system.short_name
+        return EmptyState.NOT_APPLICABLE, f"{name} codes group other codes and are not reported."
     match kind:
         case SectionKind.OFFICIAL_DESCRIPTION | SectionKind.HISTORY:
             return None
@@ -67,7 +81,7 @@ def _count(kind: SectionKind, page: Page) -> int:
         case SectionKind.CODE_EDITS:
             return len(page.edits) + len(page.unit_limits)
         case SectionKind.COVERAGE_AND_PAYMENT:
-            return len(page.payment)
+            return len(page.payment) + len(page.groupings)
         case SectionKind.HISTORY:
             return len(page.history)
 

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from db.load import gem, icd9, icd10cm_tabular, icd10pcs
 from db.load.demo import write_demo
+from db.load.groupings import grouping_steps
 from db.load.map_writer import write_map
+from db.load.reference_writer import write_left_references
 from db.load.report import LoadReport, Progress
 from db.load.source import CodeMap, Edition, SourceFile, package_folder
 from db.load.stored import Connection
@@ -62,6 +64,8 @@ def default_steps() -> Iterator[Step]:
     yield _icd9(CodeSystemKey.ICD9CM_PX, icd9_folder, "SG", 3_882)
     yield _gem(_GEM_I9_I10, mappings / "icd9toicd10cmgem.csv", 23_912)
     yield _gem(_GEM_I10_I9, mappings / "icd10cmtoicd9gem.csv", 78_838)
+    yield from grouping_steps()
+    yield write_left_references
     yield write_demo
 
 

@@ -47,6 +47,15 @@ class EdgeRow(NamedTuple):
     """A JSON object of what only this kind of map says."""
 
 
+class MemberRow(NamedTuple):
+    """One code under one group."""
+
+    code: str
+    group: str
+    conditions: tuple[str, ...] = ()
+    """Under which conditions, any one of which is enough; empty for always."""
+
+
 def search_text(title: str) -> str:
     """A title in ASCII, accents folded, as the official order files print it."""
     if title.isascii():

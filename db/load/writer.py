@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import asyncpg
 
+from db.load.reference_writer import write_references
 from db.load.report import BillableChanges, LoadReport, Progress, told
 from db.load.rows import CodeRow, NoteRow, search_text
 from db.load.source import Edition
@@ -84,12 +85,13 @@ async def write_codes(
     release_id = await _succeed(connection, edition, valid, len(rows), notes_of)
     difference = _Difference(connection, edition, rows, release_id, valid)
     added, changed, removed, billable = await difference.store(progress)
+    references = await write_references(connection, edition.subject)
     return LoadReport(
         release=edition.name,
         added=added,
         changed=changed,
         removed=removed,
-        unresolved=0,
+        unresolved=references.unresolved,
         rows=len(rows),
         seconds=time.monotonic() - started,
         billable=billable,

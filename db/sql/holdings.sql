@@ -15,7 +15,13 @@ WITH subject AS (
     ) r ON true
     UNION ALL
     SELECT 1000, k.kind, r.label, r.effective_from, r.row_count
-    FROM (SELECT m.kind FROM map_release m UNION SELECT e.kind FROM map_calendar e) k
+    FROM (
+        SELECT m.kind FROM map_release m
+        UNION
+        -- The calendar of maps has kinds of facts too.
+        SELECT e.kind FROM map_calendar e
+        WHERE NOT EXISTS (SELECT FROM fact_release f WHERE f.kind = e.kind)
+    ) k
     LEFT JOIN LATERAL (
         SELECT m.label, lower(m.valid) AS effective_from, m.row_count
         FROM map_release m

@@ -1,8 +1,8 @@
 -- name: pages_by_ref
 -- What each reference may mean, as `codes_by_ref` of codes.sql gives it; where that is one code that
--- a release describes, its page as JSON: notes, texts, modifiers, edits, unit limits, payment,
--- history, maps, the releases that fill sections of its system, the facts of every code these name,
--- and all releases.
+-- a release describes, its page as JSON: notes with what they name, texts, modifiers, edits, unit
+-- limits, payment, groupings and their editions, history, maps, the releases that fill sections of
+-- its system, the facts of every code these name, and all releases.
 -- $1 systems, null for any; $2 stored values, as many; $3 the day asked about; $4 most rows of each
 -- translation.
 WITH release AS MATERIALIZED (SELECT r.id, r.body FROM releases_on($3::date) r),
@@ -28,7 +28,8 @@ SELECT
     n.is_asked_system_loaded, n.newest_release, n.is_beginning,
     a.id, a.system, a.value, a.seq, a.starts, a.ends_before, a.kind, a.parent_id, a.is_billable,
     a.title, a.short_title, a.is_system_loaded, r.body AS release,
-    p.notes, p.texts, p.modifiers, p.edits, p.unit_limits, p.payment, p.history, p.maps, p.sources,
+    p.notes, p.texts, p.modifiers, p.edits, p.unit_limits, p.payment, p.groupings,
+    p.editions, p.history, p.maps, p.sources,
     p.codes,
     CASE WHEN a.has_page THEN (SELECT jsonb_agg(r.body) FROM release r) END AS releases
 FROM meant a
@@ -49,7 +50,17 @@ LEFT JOIN LATERAL (
         WHERE f.parent_id IS NOT NULL
     ),
     note AS (
-        SELECT l.id, l.distance, n.kind, n.ordinal, n.text
+        SELECT
+            l.id, l.distance, n.kind, n.ordinal, n.text,
+            CASE WHEN n.reference_count > 0 THEN (
+                SELECT jsonb_agg(
+                    jsonb_build_object(
+                        'raw', r.raw, 'target_id', r.target_id, 'target_end_id', r.target_end_id,
+                        'is_open', r.is_open, 'condition', r.condition
+                    ) ORDER BY r.ordinal)
+                FROM note_reference r
+                WHERE r.note_id = n.id
+            ) END AS named
         FROM line l
         JOIN code_note n ON n.code_id = l.id
         -- A code that has ended, or has yet to begin, shows the notes of its nearest day.
@@ -80,8 +91,18 @@ LEFT JOIN LATERAL (
         CROSS JOIN LATERAL translation_of(a.id, m.id, false, $4::integer, 0) t
         WHERE m.source_system = a.system
     ),
+    grouping AS (
+        SELECT g.kind, g.group_id, g.texts, g.severity, g.indicator
+        FROM groupings_of(a.id, $3::date) g
+    ),
     named (id) AS (
         SELECT n.id FROM note n WHERE n.distance > 0
+        UNION SELECT i.id
+        FROM note n
+        CROSS JOIN LATERAL jsonb_to_recordset(n.named)
+            AS r (target_id integer, target_end_id integer)
+        CROSS JOIN LATERAL unnest(ARRAY [r.target_id, r.target_end_id]) AS i (id)
+        UNION SELECT g.group_id FROM grouping g
         UNION SELECT m.id FROM modifier m
         UNION SELECT e.source_id FROM edit e
         UNION SELECT e.target_id FROM edit e
@@ -113,6 +134,11 @@ LEFT JOIN LATERAL (
          FROM payment_fact f
          JOIN fact_release r ON r.id = f.fact_release_id
          WHERE f.code_id = a.id AND r.valid @> $3::date) AS payment,
+        (SELECT jsonb_agg(to_jsonb(g) ORDER BY c.system, c.seq, c.value)
+         FROM grouping g LEFT JOIN code c ON c.id = g.group_id) AS groupings,
+        (SELECT jsonb_agg(r.body)
+         FROM grouping_releases_on($3::date) r
+         WHERE EXISTS (SELECT FROM grouping g)) AS editions,
         (SELECT jsonb_agg(
              jsonb_build_object('kind', t.section, 'markdown', t.markdown, 'copyright', t.copyright)
          )
@@ -132,13 +158,22 @@ LEFT JOIN LATERAL (
              ) ORDER BY o.section, lower(o.valid), o.label)
          FROM (
              SELECT
-                 CASE m.role WHEN 'MODIFIER' THEN 'MODIFIERS' ELSE 'CODE_EDITS' END AS section,
-                 m.label, m.valid
+                 CASE m.role
+                     WHEN 'MODIFIER' THEN 'MODIFIERS'
+                     WHEN 'GROUPING' THEN 'COVERAGE_AND_PAYMENT'
+                     ELSE 'CODE_EDITS'
+                 END AS section,
+                 CASE m.role WHEN 'GROUPING' THEN m.kind || ' ' || m.label ELSE m.label END AS label,
+                 m.valid
              FROM map_release m
-             WHERE (m.role = 'MODIFIER' AND m.source_system = a.system)
+             WHERE (m.role IN ('MODIFIER', 'GROUPING') AND m.source_system = a.system)
                 OR (m.role = 'PAIR_EDIT' AND a.system IN (m.source_system, m.target_system))
              UNION
-             SELECT filled.section, f.label, f.valid
+             SELECT
+                 filled.section,
+                 CASE WHEN f.kind IN ('SEVERITY', 'CHRONIC') THEN f.kind || ' ' || f.label
+                     ELSE f.label END,
+                 f.valid
              FROM fact_release f
              CROSS JOIN unnest(f.sections) AS filled (section)
              WHERE a.system = ANY (f.systems)

@@ -2,14 +2,17 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 import strawberry
 
+from graph.day import Day
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
+from graph.types.groupings import Grouping
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First
 from graph.types.upgrade import UpgradeOffer
+from schema import references as shapes
 from schema.pages import (
     EmptyState,
     HistoryChange,
@@ -51,6 +54,33 @@ class TextContent:
 
 
 @strawberry.type
+class NoteReference:
+    """A code, a header or a range that an instruction names."""
+
+    raw: str
+    """As printed: `E08-E13`, `F10.-`."""
+    target: Code | None
+    """The code, or the first of a range; null where the text names nothing that a release has."""
+    target_end: Code | None
+    """The last code of a range; null outside ranges."""
+    is_open: bool
+    """Whether a dash tells that codes below are meant."""
+    condition: str | None
+    """What must hold of the codes meant, in the words of the note; null when all are."""
+
+    @classmethod
+    def of(cls, named: shapes.NoteReference, on: Day) -> Self:
+        """The published form of a reference as of `on`."""
+        return cls(
+            raw=named.raw,
+            target=Code.of(named.target, on) if named.target else None,
+            target_end=Code.of(named.target_end, on) if named.target_end else None,
+            is_open=named.is_open,
+            condition=named.condition,
+        )
+
+
+@strawberry.type
 class Note:
     """One instruction that applies to the code."""
 
@@ -61,6 +91,8 @@ class Note:
     the items below it are notes of their own, in that order."""
     inherited_from: Code | None
     """The code above that says it; null when the code itself does."""
+    references: list[NoteReference]
+    """The codes that it names, in the order of its text; empty when it names none."""
 
 
 @strawberry.type
@@ -159,6 +191,8 @@ class CoverageAndPaymentContent:
 
     facts: list[PaymentFact]
     """In the order of their publication."""
+    groupings: list[Grouping]
+    """The groups that the code is in and what it weighs, by kind."""
 
 
 @strawberry.type

@@ -385,10 +385,36 @@ async def test_the_calendar_knows_every_edition_of_icd_10_since_2015(catalogue: 
         for system, editions in (("ICD10CM", diagnoses), ("ICD10PCS", procedures))
         for edition in sorted(editions, key=lambda edition: edition[1])
     ]
-    assert [tuple(row) for row in maps] == [
+    assert [tuple(row) for row in maps if row["kind"].startswith("GEM")] == [
         (kind, f"GEM-FY{year}", date(year - 1, 10, 1))
         for kind in ("GEM_I10_I9", "GEM_I9_I10")
         for year in range(2014, 2019)
+    ]
+
+
+async def test_the_calendar_knows_the_next_editions_of_groupings(catalogue: Database) -> None:
+    rows = await catalogue.fetch(
+        "SELECT system, label, effective_from FROM release_calendar"
+        " WHERE system NOT LIKE 'ICD10%' ORDER BY 1, 3"
+    )
+    maps = await catalogue.fetch(
+        "SELECT kind, label, effective_from FROM map_calendar"
+        " WHERE kind NOT LIKE 'GEM%' ORDER BY 1, 3"
+    )
+
+    drg, hcc = ("v44", date(2026, 10, 1)), ("PY2027", date(2027, 1, 1))
+    ahrq = [(f"v{year}.1", date(year - 1, 10, 1)) for year in (2024, 2025, 2026)]
+    assert [tuple(row) for row in rows] == [("HCC", *hcc), ("MDC", *drg), ("MSDRG", *drg)]
+    assert [tuple(row) for row in maps] == [
+        *(("CCSR_DX", *edition) for edition in ahrq),
+        *(("CHRONIC", *edition) for edition in ahrq),
+        ("HCC_DX", *hcc),
+        ("HCC_HIERARCHY", *hcc),
+        ("MDC_DX", *drg),
+        ("MDC_MSDRG", *drg),
+        ("MSDRG_DX", *drg),
+        ("MSDRG_PX", *drg),
+        ("SEVERITY", *drg),
     ]
 
 
@@ -429,6 +455,9 @@ async def test_all_twelve_systems_are_told_with_what_is_loaded_of_them(
         ],
         "ICD9CM_DX": [("FY2015", None)],
         "ICD9CM_PX": [("FY2015", None)],
+        "MSDRG": [("v43.1", "v44, in force since 2026-10-01, is not loaded; this is v43.1.")],
+        "MDC": [("v43.1", "v44, in force since 2026-10-01, is not loaded; this is v43.1.")],
+        "HCC": [("PY2026", None)],
         "DEMO": [("DEMO-2026", None), ("DEMO-2025", None)],
     }
     assert [system.key for system in systems if not system.full_descriptors_allowed] == ["CPT"]

@@ -56,6 +56,16 @@ async def test_an_empty_catalogue_misses_what_the_calendar_expects(database: Dat
     assert len(found) == len({held.subject for held in found})
 
 
+async def test_a_grouping_is_told_once_whether_it_has_rows_or_values(catalogue: Database) -> None:
+    found = await holdings(catalogue, ON)
+
+    told = {held.subject: _told(held) for held in found}
+    assert len(told) == len(found)
+    assert told["HCC_DX"] == ("PY2026", 55_297, "current")
+    assert told["SEVERITY"] == ("v43.1", 18_391, "stale: v44 since 2026-10-01")
+    assert told["CHRONIC"] == ("v2023.1", 74_549, "stale: v2026.1 since 2025-10-01")
+
+
 async def test_advice_names_page_and_command_of_what_is_not_current(catalogue: Database) -> None:
     found = await holdings(catalogue, ON)
 

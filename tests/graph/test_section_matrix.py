@@ -244,6 +244,7 @@ def page(system: CodeSystemKey, *, title: str | None, is_filled: bool) -> Page:
         edits=(),
         unit_limits=(UnitLimit(units_per_day=1, setting=None, rationale=CANARY),) * is_filled,
         payment=(PaymentFact(name="fee", value=CANARY, source="nobody"),) * is_filled,
+        groupings=(),
         history=(HISTORY,),
         sources=(),
     )

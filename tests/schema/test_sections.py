@@ -92,6 +92,7 @@ def page(system: CodeSystemKey, kind: CodeKind = CodeKind.CODE, **filled: Any) -
             "edits",
             "unit_limits",
             "payment",
+            "groupings",
             "history",
             "sources",
         ),
