@@ -216,15 +216,16 @@ def _releases(bodies: str) -> dict[int, Release]:
 
 def release_of(body: dict[str, Any]) -> Release:
     """The release of a body of `releases_on`, with the reason if it is stale."""
-    return Release.model_validate(_with_stale_reason(body))
+    return Release.model_validate(with_stale_reason(body))
 
 
 def map_release_of(body: dict[str, Any]) -> MapRelease:
     """The map release of a body of `map_releases_on`, with the reason if it is stale."""
-    return MapRelease.model_validate(_with_stale_reason(body))
+    return MapRelease.model_validate(with_stale_reason(body))
 
 
-def _with_stale_reason(body: dict[str, Any]) -> dict[str, Any]:
+def with_stale_reason(body: dict[str, Any]) -> dict[str, Any]:
+    """The body of a release with the reason if it is stale, in place of what the calendar says."""
     expected, since = body.pop("expected_label"), body.pop("expected_from")
     reason = (
         expected and f"{expected}, in force since {since}, is not loaded; this is {body['label']}."

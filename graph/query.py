@@ -11,6 +11,7 @@ from graph import nodes
 from graph.access import lacks, may_not_ask_catalogue
 from graph.context import Info
 from graph.day import Day
+from graph.edits_query import EditQueries
 from graph.limits import LIMITS
 from graph.lookup import (
     AsOf,
@@ -59,7 +60,7 @@ MOST = "at most {} for guests, {} for registered readers and subscribers, {} for
 
 
 @strawberry.type
-class Query(StaffQueries):
+class Query(StaffQueries, EditQueries):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field
