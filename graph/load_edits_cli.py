@@ -56,7 +56,7 @@ def load_ncci_ptp(
 def load_mue(
     file: File, release: Label, effective: Effective, dry_run: Trial = False, data: Data = None
 ) -> None:
-    """Load a quarter of NCCI limits of units (MUE), one setting's table (experimental layout)."""
+    """Load a quarter of NCCI limits of units, MUE, of one setting (experimental layout)."""
     from db.load.edits import unit_step
 
     load_files(data, [unit_step(file, release, day(effective))], is_trial=dry_run)
