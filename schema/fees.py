@@ -98,7 +98,8 @@ class RelativeValue(Shape):
     pc_tc: str
     """Whether the code has a professional and a technical part."""
     global_days: str
-    """Days after a procedure that the fee covers: 000, 010, 090, or MMM, XXX, YYY, ZZZ."""
+    """Days after a procedure that the fee covers: 000, 010 or 090, or three letters where
+    it covers none or another period."""
     preoperative_share: Decimal
     """Share of the fee for care before the operation, 0 to 1."""
     intraoperative_share: Decimal

@@ -33,29 +33,31 @@ from tests.conftest import _copied
 from tests.official import add_on as add_on_file
 from tests.official import mue as mue_file
 from tests.official import ncci as ncci_file
+from tests.official.ncci import rule
 
+SINCE = date(2013, 4, 1)
 STARTS, NEXT = date(2026, 10, 1), date(2027, 1, 1)
 TODAY = date(2026, 11, 23)
 CPT, HCPCS, DEMO = CodeSystemKey.CPT, CodeSystemKey.HCPCS, CodeSystemKey.DEMO
 SOME, OTHER = ncci_file.MISUSE, ncci_file.DEFINITION
 
-STANDING = PairRow("12001", "12002", date(2020, 1, 1), None, 1, SOME)
-STRICT = PairRow("G0101", "12001", date(2019, 7, 1), None, 0, OTHER)
-WITHDRAWN = PairRow("12003", "12004", date(1996, 1, 1), date(1996, 1, 1), 9, SOME)
-ENDED = PairRow("12005", "12006", date(2018, 1, 1), date(2026, 10, 31), 1, SOME)
-COMING = PairRow("12007", "12008", date(2026, 12, 1), None, 1, SOME)
+STANDING = rule("12001/12002", date(2020, 1, 1))
+STRICT = rule("G0101/12001", date(2019, 7, 1), indicator=0, rationale=OTHER)
+WITHDRAWN = rule("12003/12004", date(1996, 1, 1), date(1996, 1, 1), indicator=9)
+ENDED = rule("12005/12006", date(2018, 1, 1), date(2026, 10, 31))
+COMING = rule("12007/12008", date(2026, 12, 1))
 # As official files have it: withdrawn, and made anew.
 ANEW = [
-    PairRow("13121", "13120", date(1996, 1, 1), date(1996, 1, 1), 9, SOME),
-    PairRow("13121", "13120", date(1996, 1, 1), None, 0, SOME),
+    rule("13121/13120", date(1996, 1, 1), date(1996, 1, 1), indicator=9),
+    rule("13121/13120", date(1996, 1, 1), indicator=0),
 ]
 PAIRS = [STANDING, STRICT, WITHDRAWN, ENDED, COMING, *ANEW]
 UNITS = [UnitRow("12001", 3, 2, "An invented policy"), UnitRow("G0101", 1, 1, "An invented line")]
 ADD_ONS = [
-    AddOnRow("12002", "12001", 1, date(2013, 4, 1), None),
-    AddOnRow("12002", "G0101", 1, date(2013, 4, 1), None),
-    AddOnRow("12002", "12004", 1, date(2013, 4, 1), date(2020, 12, 31)),
-    AddOnRow("12008", None, 2, date(2013, 4, 1), None),
+    AddOnRow("12002", "12001", 1, SINCE, None),
+    AddOnRow("12002", "G0101", 1, SINCE, None),
+    AddOnRow("12002", "12004", 1, SINCE, date(2020, 12, 31)),
+    AddOnRow("12008", *(None, 2, SINCE, None)),
 ]
 
 
@@ -106,21 +108,20 @@ def key(value: str, system: CodeSystemKey = CPT) -> CodeKey:
 
 async def pair(
     edits: Database,
-    one: str,
-    two: str,
+    asked: str,
     on: date = TODAY,
     setting: EditSetting = EditSetting.PRACTITIONER,
     system: CodeSystemKey = CPT,
 ) -> PairCheck:
-    (check,) = await pair_checks(edits, [key(one, system), key(two, system)], setting, on)
+    """The answer about two codes, asked as `12001/12002`."""
+    keys = [key(value, system) for value in asked.split("/")]
+    (check,) = await pair_checks(edits, keys, setting, on)
     return check
 
 
-@pytest.mark.parametrize("asked", [("12001", "12002"), ("12002", "12001")])
-async def test_a_pair_keeps_its_columns_however_it_is_asked(
-    edits: Database, asked: tuple[str, str]
-) -> None:
-    check = await pair(edits, *asked)
+@pytest.mark.parametrize("asked", ["12001/12002", "12002/12001"])
+async def test_a_pair_keeps_its_columns_however_it_is_asked(edits: Database, asked: str) -> None:
+    check = await pair(edits, asked)
 
     [edit] = check.edits
     assert check.status is EditStatus.APPLIES
@@ -136,7 +137,7 @@ async def test_a_pair_keeps_its_columns_however_it_is_asked(
 
 
 async def test_a_pair_of_two_systems_that_no_modifier_lifts(edits: Database) -> None:
-    check = await pair(edits, "12001", "G0101")
+    check = await pair(edits, "12001/G0101")
 
     [edit] = check.edits
     assert (edit.column_one.key, edit.column_two.key) == (key("G0101"), key("12001"))
@@ -145,43 +146,44 @@ async def test_a_pair_of_two_systems_that_no_modifier_lifts(edits: Database) -> 
 
 
 @pytest.mark.parametrize(
-    ("one", "two", "on", "said"),
+    ("asked", "on", "said"),
     [
-        ("12003", "12004", TODAY, "; one was withdrawn from its first day on"),
-        ("12005", "12006", date(2026, 11, 1), "; one ended on 2026-10-31"),
-        ("12007", "12008", date(2026, 11, 30), "; one starts on 2026-12-01"),
-        ("12001", "12008", TODAY, ""),
+        ("12003/12004", TODAY, "; one was withdrawn from its first day on"),
+        ("12005/12006", date(2026, 11, 1), "; one ended on 2026-10-31"),
+        ("12007/12008", date(2026, 11, 30), "; one starts on 2026-12-01"),
+        ("12001/12008", TODAY, ""),
     ],
 )
 async def test_a_rule_that_is_not_in_force_is_no_edit_and_is_told(
-    edits: Database, one: str, two: str, on: date, said: str
+    edits: Database, asked: str, on: date, said: str
 ) -> None:
-    check = await pair(edits, one, two, on)
+    check = await pair(edits, asked, on)
 
+    one, two = asked.split("/")
     assert (check.status, check.edits) == (EditStatus.NO_EDIT_IN_RELEASE, ())
     assert check.reason == f"2026Q4 has no edit of {one} and {two} in force on {on}{said}."
     assert check.release is not None
 
 
 @pytest.mark.parametrize(
-    ("one", "two", "on"),
+    ("asked", "on"),
     [
-        ("12005", "12006", date(2026, 10, 31)),
-        ("12007", "12008", date(2026, 12, 1)),
-        ("13121", "13120", TODAY),
+        ("12005/12006", date(2026, 10, 31)),
+        ("12007/12008", date(2026, 12, 1)),
+        ("13121/13120", TODAY),
     ],
 )
 async def test_a_rule_holds_from_its_first_day_to_its_last(
-    edits: Database, one: str, two: str, on: date
+    edits: Database, asked: str, on: date
 ) -> None:
-    check = await pair(edits, one, two, on)
+    check = await pair(edits, asked, on)
 
     assert (check.status, len(check.edits)) == (EditStatus.APPLIES, 1)
 
 
 async def test_what_is_not_loaded_is_never_called_none(edits: Database) -> None:
-    before = await pair(edits, "12001", "12002", date(2026, 9, 30))
-    hospital = await pair(edits, "12001", "12002", TODAY, EditSetting.OUTPATIENT_HOSPITAL)
+    before = await pair(edits, "12001/12002", date(2026, 9, 30))
+    hospital = await pair(edits, "12001/12002", TODAY, EditSetting.OUTPATIENT_HOSPITAL)
 
     for check in (before, hospital):
         assert (check.status, check.edits, check.release) == (EditStatus.NOT_LOADED, (), None)
@@ -189,7 +191,7 @@ async def test_what_is_not_loaded_is_never_called_none(edits: Database) -> None:
 
 
 async def test_a_code_that_nothing_names_is_unknown(edits: Database) -> None:
-    check = await pair(edits, "12001", "99998")
+    check = await pair(edits, "12001/99998")
 
     assert (check.status, check.second) == (EditStatus.UNKNOWN_CODE, None)
     assert check.reason == "Nothing that is loaded names CPT 99998."
@@ -212,11 +214,11 @@ async def test_every_two_of_a_list_are_answered_in_its_order(edits: Database) ->
     checks = await pair_checks(edits, keys, EditSetting.PRACTITIONER, TODAY)
 
     assert [
-        (c.first and c.first.display, c.second and c.second.display, c.status) for c in checks
+        (c.status, c.first and c.first.display, c.second and c.second.display) for c in checks
     ] == [
-        ("12002", "12001", EditStatus.APPLIES),
-        ("12002", "G0101", EditStatus.NO_EDIT_IN_RELEASE),
-        ("12001", "G0101", EditStatus.APPLIES),
+        (EditStatus.APPLIES, "12002", "12001"),
+        (EditStatus.NO_EDIT_IN_RELEASE, "12002", "G0101"),
+        (EditStatus.APPLIES, "12001", "G0101"),
     ]
     assert await pair_checks(edits, keys[:1], EditSetting.PRACTITIONER, TODAY) == []
     assert await pair_checks(edits, [], EditSetting.PRACTITIONER, TODAY) == []
@@ -226,7 +228,7 @@ async def test_every_two_of_a_list_are_answered_in_its_order(edits: Database) ->
 async def test_the_edits_of_demo_hold_in_every_setting(
     edits: Database, setting: EditSetting
 ) -> None:
-    check = await pair(edits, "DM-4110", "DM-4120", TODAY, setting, DEMO)
+    check = await pair(edits, "DM-4110/DM-4120", TODAY, setting, DEMO)
 
     [edit] = check.edits
     assert (edit.column_one.display, edit.setting) == ("DM-4120", None)
@@ -301,7 +303,7 @@ async def test_add_on_codes_are_told_with_their_primaries_and_the_other_way_roun
 
 
 async def test_a_release_that_should_have_a_successor_says_so(edits: Database) -> None:
-    check = await pair(edits, "12001", "12002", date(2027, 1, 1))
+    check = await pair(edits, "12001/12002", date(2027, 1, 1))
 
     assert check.release is not None
     assert check.release.stale_reason == (
@@ -330,14 +332,14 @@ async def test_the_same_bytes_change_nothing_and_a_trial_keeps_nothing(
 async def test_a_successor_reports_its_difference_and_ends_its_predecessor(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
-    later = [PairRow("12009", "12001", NEXT, None, 1, SOME), *PAIRS[2:]]
+    later = [rule("12009/12001", NEXT), *PAIRS[2:]]
     await loaded(database_url, pairs_of(tmp_path, PAIRS))
 
     report = await loaded(database_url, pairs_of(tmp_path, later, label="2027Q1", starts=NEXT))
 
     assert (report.added, report.changed, report.removed, report.rows) == (1, 0, 2, 6)
-    before = await pair(database, "12001", "12002", date(2026, 12, 31))
-    after = await pair(database, "12001", "12002", NEXT)
+    before = await pair(database, "12001/12002", date(2026, 12, 31))
+    after = await pair(database, "12001/12002", NEXT)
     assert (before.status, after.status) == (EditStatus.APPLIES, EditStatus.NO_EDIT_IN_RELEASE)
 
 

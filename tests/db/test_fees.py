@@ -3,7 +3,7 @@
 import csv
 import io
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -63,11 +63,12 @@ def wanted(code: str) -> FeeWanted:
 async def fees(
     database: Database,
     code: str,
-    *places: LocalityWanted,
+    *,
+    at: Sequence[LocalityWanted] | None = None,
     setting: FeeSetting = OUTSIDE,
     on: date = TODAY,
 ) -> ServiceFees:
-    (found,) = await service_fees(database, [wanted(code)], places or None, setting, on)
+    (found,) = await service_fees(database, [wanted(code)], at, setting, on)
     return found
 
 
@@ -133,7 +134,7 @@ async def test_a_fee_is_what_the_raw_file_comes_to(
     )
     due = (units * Decimal("32.3465")).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
-    [found] = (await fees(official_fees, code, place, setting=setting)).fees
+    [found] = (await fees(official_fees, code, at=[place], setting=setting)).fees
 
     assert found.formula is not None
     assert (found.status, found.formula.amount) == (FeeStatus.PRICED, due)
@@ -142,20 +143,20 @@ async def test_a_fee_is_what_the_raw_file_comes_to(
 async def test_fees_that_were_worked_out_by_hand(official_fees: Database) -> None:
     """(1.30 x 1 + 1.35 x 0.869 + 0.10 x 0.575) x 32.3465 = 81.857..., and others."""
     found = {
-        (code, place): (await fees(official_fees, code, place)).fees[0].formula
+        (place, code): (await fees(official_fees, code, at=[place])).fees[0].formula
         for code in ("99213", "71046-26", "G0101")
         for place in (ALABAMA, SAN_FRANCISCO)
     }
 
     assert {key: formula and str(formula.amount) for key, formula in found.items()} == {
-        ("99213", ALABAMA): "81.86",
-        ("99213", SAN_FRANCISCO): "109.15",
-        ("71046-26", ALABAMA): "9.55",
-        ("71046-26", SAN_FRANCISCO): "11.56",
-        ("G0101", ALABAMA): "34.22",
-        ("G0101", SAN_FRANCISCO): "46.99",
+        (ALABAMA, "99213"): "81.86",
+        (SAN_FRANCISCO, "99213"): "109.15",
+        (ALABAMA, "71046-26"): "9.55",
+        (SAN_FRANCISCO, "71046-26"): "11.56",
+        (ALABAMA, "G0101"): "34.22",
+        (SAN_FRANCISCO, "G0101"): "46.99",
     }
-    formula = found["99213", ALABAMA]
+    formula = found[ALABAMA, "99213"]
     assert str(formula) == "(1.30 x 1.000 + 1.35 x 0.869 + 0.10 x 0.575) x 32.3465"
 
 
@@ -201,19 +202,19 @@ async def test_imaging_is_paid_no_more_than_in_hospitals(official_fees: Database
 
 
 @pytest.mark.parametrize(
-    ("code", "setting", "status", "reason"),
+    ("setting", "status", "code", "reason"),
     [
-        ("71046-TC", INSIDE, "RARE_IN_SETTING", "71046 TC is rarely or never given in facilities"),
-        ("0633T-TC", OUTSIDE, "CONTRACTOR_PRICED", "0633T TC is priced by the Medicare contractor"),
-        ("00100", OUTSIDE, "ANESTHESIA", "00100 is paid by base units and time (status J)"),
-        ("71046-53", OUTSIDE, "UNKNOWN_MODIFIER", "has no values of 71046 with modifier 53"),
-        ("00001", OUTSIDE, "UNKNOWN_CODE", "2025-OCT has no CPT code 00001"),
-        ("V5364", OUTSIDE, "NOT_COVERED", "V5364 is not covered by Medicare (status N)"),
-        ("0001F", OUTSIDE, "NOT_VALID", "0001F is not valid: Medicare uses another code"),
+        (INSIDE, "RARE_IN_SETTING", "71046-TC", "71046 TC is rarely or never given in facilities"),
+        (OUTSIDE, "CONTRACTOR_PRICED", "0633T-TC", "0633T TC is priced by the Medicare contractor"),
+        (OUTSIDE, "ANESTHESIA", "00100", "00100 is paid by base units and time (status J)"),
+        (OUTSIDE, "UNKNOWN_MODIFIER", "71046-53", "has no values of 71046 with modifier 53"),
+        (OUTSIDE, "UNKNOWN_CODE", "00001", "2025-OCT has no CPT code 00001"),
+        (OUTSIDE, "NOT_COVERED", "V5364", "V5364 is not covered by Medicare (status N)"),
+        (OUTSIDE, "NOT_VALID", "0001F", "0001F is not valid: Medicare uses another code"),
     ],
 )
 async def test_why_there_is_no_fee(
-    official_fees: Database, code: str, setting: FeeSetting, status: str, reason: str
+    official_fees: Database, setting: FeeSetting, status: str, code: str, reason: str
 ) -> None:
     found = await fee(official_fees, code, setting)
 
@@ -222,7 +223,7 @@ async def test_why_there_is_no_fee(
 
 
 async def test_anesthesia_tells_the_factor_of_the_locality(official_fees: Database) -> None:
-    [found] = (await fees(official_fees, "00100", ALABAMA)).fees
+    [found] = (await fees(official_fees, "00100", at=[ALABAMA])).fees
 
     assert found.reason == (
         "00100 is paid by base units and time, 19.3100 dollars a unit in ALABAMA (status J)."
@@ -230,7 +231,7 @@ async def test_anesthesia_tells_the_factor_of_the_locality(official_fees: Databa
 
 
 async def test_one_unknown_locality_leaves_the_others_answered(official_fees: Database) -> None:
-    found = await fees(official_fees, "99213", NOWHERE, ALABAMA)
+    found = await fees(official_fees, "99213", at=[NOWHERE, ALABAMA])
 
     assert [answer.status for answer in found.fees] == [
         FeeStatus.UNKNOWN_LOCALITY,

@@ -30,6 +30,7 @@ from tests.official import gpci as gpci_file
 from tests.official import mue as mue_file
 from tests.official import ncci as ncci_file
 from tests.official import pprrvu as pprrvu_file
+from tests.official.ncci import rule
 from tests.official.pprrvu import value_row
 
 STARTS = date(2026, 10, 1)
@@ -39,7 +40,7 @@ SINCE = date(2020, 1, 1)
 PAIRS = [
     *(PairRow("G0101", code, SINCE, None, 1, "Denied") for code in DENIED),
     *(PairRow(code, "G0101", SINCE, None, 0, "Paying") for code in PAYING),
-    PairRow("G0101", "20999", SINCE, date(2026, 9, 30), 1, "Ended"),
+    rule("G0101/20999", SINCE, date(2026, 9, 30), rationale="Ended"),
 ]
 ADD_ONS = [AddOnRow("G0102", "G0101", 1, SINCE, None)]
 ADD_ONS += [AddOnRow("G0101", code, 3, SINCE, None) for code in DENIED]
@@ -54,7 +55,7 @@ VALUES = [
         facility_total=Decimal("0.81"),
     ),
     value_row("G0101", "TC", status="C"),
-    value_row("20000", status="J"),
+    value_row(status="J", code="20000"),
 ]
 PLACE = LocalityRow("10112", "00", "AL", "ALABAMA", *map(Decimal, ("1.000", "0.869", "0.575")))
 PARTNER, GUEST = "PARTNER", "GUEST"
@@ -270,7 +271,7 @@ async def test_fees_come_with_their_formula_or_a_reason(ask_as: AskAs) -> None:
     data = await ask_as(PARTNER)(
         """{fees(services: [{system: HCPCS, value: "G0101"},
         {system: HCPCS, value: "G0101", modifier: "tc"}, {system: CPT, value: "20000"}],
-        localities: [{mac: "10112", number: "00"}, {mac: "\\u0000", number: "1"}]) {
+        localities: [{number: "00", mac: "10112"}, {number: "1", mac: "\\u0000"}]) {
         ... on FeeAnswers { items { requested modifier values { status work }
         fees { locality { name workGpci } fee { status reason amount formula {
         work workGpci practiceExpense practiceExpenseGpci malpractice malpracticeGpci
@@ -390,12 +391,12 @@ async def test_a_page_shows_relative_values_with_the_nations_fees(ask_as: AskAs)
 
     assert content["relativeValues"] == [
         {
-            "values": {"modifier": None, "status": "A", "globalDays": "XXX"},
+            "values": {"modifier": None, "status": "A", "globalDays": "ZZZ"},
             "nonFacilityFee": {"amount": "37.85", "status": "PRICED"},
             "facilityFee": {"amount": "26.20", "status": "PRICED"},
         },
         {
-            "values": {"modifier": "TC", "status": "C", "globalDays": "XXX"},
+            "values": {"modifier": "TC", "status": "C", "globalDays": "ZZZ"},
             "nonFacilityFee": {"amount": None, "status": "CONTRACTOR_PRICED"},
             "facilityFee": {"amount": None, "status": "CONTRACTOR_PRICED"},
         },

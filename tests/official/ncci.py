@@ -37,6 +37,19 @@ def lines(rows: Iterable[PairRow]) -> Iterable[bytes]:
         ).encode("latin-1")
 
 
+def rule(
+    columns: str,
+    since: date,
+    until: date | None = None,
+    *,
+    indicator: int = 1,
+    rationale: str = MISUSE,
+) -> PairRow:
+    """A rule about two codes, `12001/12002`, the one that is paid first."""
+    one, two = columns.split("/")
+    return PairRow(one, two, since, until, indicator, rationale)
+
+
 CODES = st.from_regex(r"[0-9A-Z][0-9]{3}[0-9A-Z]", fullmatch=True)
 _DAYS = st.dates(date(1996, 1, 1), date(2099, 12, 31))
 ROWS = st.lists(

@@ -125,7 +125,7 @@ def value_row(code: str, modifier: str = "", **said: object) -> RelativeValueRow
         "is_not_for_payment": False,
         "is_rare_in_non_facility": False,
         "is_rare_in_facility": False,
-        "global_days": "XXX",
+        "global_days": "ZZZ",
         "endoscopic_base": None,
         "conversion_factor": Decimal("32.3465"),
         "diagnostic_supervision": "09",

@@ -23,6 +23,7 @@ from tests.official import mue as mue_file
 from tests.official import ncci as ncci_file
 from tests.official import pprrvu as pprrvu_file
 from tests.official.damage import damaged
+from tests.official.ncci import rule
 from tests.official.pprrvu import value_row
 
 Read = Callable[[SourceFile], object]
@@ -94,8 +95,14 @@ PLACES = [
     LocalityRow("02102", "01", "AK", "ALASKA", *map(Decimal, ("1.500", "1.081", "0.592"))),
 ]
 PAIRS = [
-    PairRow("12345", "54321", date(2020, 1, 1), None, 1, ncci_file.MISUSE),
-    PairRow("G0101", "12345", date(1996, 1, 1), date(1996, 1, 1), 9, ncci_file.DEFINITION),
+    rule("12345/54321", date(2020, 1, 1)),
+    rule(
+        "G0101/12345",
+        date(1996, 1, 1),
+        date(1996, 1, 1),
+        indicator=9,
+        rationale=ncci_file.DEFINITION,
+    ),
 ]
 UNITS = [UnitRow("12345", 3, 2, "CMS Policy"), UnitRow("G0101", 1, 3, "Nature of Service")]
 ADD_ONS = [
@@ -230,7 +237,7 @@ def test_a_heading_that_lacks_a_column_or_has_it_twice_is_refused() -> None:
 def test_an_odd_rule_of_a_pair_is_refused_with_its_place(
     old: bytes, new: bytes, column: int | None, reason: str | None
 ) -> None:
-    rows = [PAIRS[1], PairRow("12345", "54321", date(2020, 1, 1), None, 1, "Misuse")]
+    rows = [PAIRS[1], rule("12345/54321", date(2020, 1, 1), rationale="Misuse")]
     content = ncci_file.part(rows)
     assert content.count(old) == 1
 

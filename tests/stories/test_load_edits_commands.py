@@ -9,7 +9,6 @@ import pytest
 from db.embedded import StoreUrls
 from db.load.add_on import AddOnRow
 from db.load.mue import UnitRow
-from db.load.ncci import PairRow
 from db.pool import Database
 from schema.edits import UnitSetting
 from tests.official import add_on as add_on_file
@@ -17,6 +16,7 @@ from tests.official import gpci as gpci_file
 from tests.official import mue as mue_file
 from tests.official import ncci as ncci_file
 from tests.official import pprrvu as pprrvu_file
+from tests.official.ncci import rule
 from tests.official.pprrvu import value_row
 from tests.official.test_edits_and_fees import PLACES
 from tests.stories.conftest import run_codestile
@@ -25,9 +25,7 @@ SINCE = date(2020, 1, 1)
 EDITION = ("--release", "2026Q4", "--effective", "2026-10-01")
 PTP = ("ncci-ptp", "--setting", "practitioner")
 FILES = {
-    "ccipra-v324r0-f1.txt": ncci_file.part(
-        [PairRow("12001", "12002", SINCE, None, 1, ncci_file.MISUSE)]
-    ),
+    "ccipra-v324r0-f1.txt": ncci_file.part([rule("12001/12002", SINCE)]),
     "MCR_MUE_P.csv": mue_file.table(
         UnitSetting.PRACTITIONER, [UnitRow("12001", 1, 2, "An invented policy")]
     ),
