@@ -74,7 +74,7 @@ class RelativeValue(Shape):
     and digits of the file, which CMS explains in the documentation of each release."""
 
     modifier: str | None
-    """26 the professional part, TC the technical one, 53 discontinued; absent for the code alone."""
+    """26 the professional part, TC the technical one, 53 discontinued; absent where none is."""
     status: str
     """One letter: A active, R restricted and T paid only alone are priced by units."""
     is_not_for_payment: bool

@@ -215,54 +215,58 @@ BEGIN ATOMIC
 END;
 
 -- The rules about pairs that name a code and are in force on a day: how many, and a JSON array of
--- those behind the first `skipped`, `first` at most. Those that the code is paid by come first, then
--- those that deny it, each by the other code, the kind of release and their first day.
+-- those behind the first `skipped`, `first` at most. Those in which the code is paid come first, then those
+-- that deny it, each by the other code, the kind of release and their first day.
 CREATE FUNCTION pair_edits_of(wanted_id integer, asked_on date, first integer, skipped integer)
 RETURNS TABLE (total_count integer, edits jsonb)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT
-        count(*)::integer,
-        COALESCE(
-            jsonb_agg(
-                jsonb_build_object(
-                    'column_one_id', e.column_one_id, 'column_two_id', e.column_two_id,
-                    'kind', e.kind, 'modifier_indicator', e.modifier_indicator,
-                    'rationale', (SELECT t.text FROM edit_rationale t WHERE t.id = e.rationale_id),
-                    'effective_from', e.effective_from, 'effective_to', e.effective_to
-                )
-                ORDER BY e.place
-            ) FILTER (WHERE e.place > skipped AND e.place <= skipped + first),
-            '[]'
-        )
-    FROM (
+    WITH named AS MATERIALIZED (
         SELECT
-            e.column_one_id, e.column_two_id, e.kind, e.modifier_indicator, e.rationale_id,
-            e.effective_from, e.effective_to,
-            row_number() OVER (
-                ORDER BY e.is_denied, o.value, o.system, e.kind, e.effective_from,
-                    e.effective_to NULLS LAST
-            ) AS place
-        FROM (
-            SELECT
-                false AS is_denied, p.column_two_id AS other_id, r.kind, p.column_one_id,
-                p.column_two_id, p.modifier_indicator, p.rationale_id, p.effective_from,
-                p.effective_to
-            FROM pair_edit p
-            JOIN fact_release r ON r.id = p.fact_release_id
-            WHERE p.column_one_id = wanted_id AND r.valid @> asked_on
-            UNION ALL
-            SELECT
-                true, p.column_one_id, r.kind, p.column_one_id, p.column_two_id,
-                p.modifier_indicator, p.rationale_id, p.effective_from, p.effective_to
-            FROM pair_edit p
-            JOIN fact_release r ON r.id = p.fact_release_id
-            WHERE p.column_two_id = wanted_id AND r.valid @> asked_on
-        ) e
-        JOIN code o ON o.id = e.other_id
-        WHERE e.effective_from <= asked_on AND COALESCE(e.effective_to >= asked_on, true)
-          AND e.modifier_indicator <> 9
-    ) e;
+            false AS is_denied, p.column_two_id AS other_id, r.kind, p.column_one_id,
+            p.column_two_id, p.modifier_indicator, p.rationale_id, p.effective_from,
+            p.effective_to
+        FROM pair_edit p
+        JOIN fact_release r ON r.id = p.fact_release_id
+        WHERE p.column_one_id = wanted_id AND r.valid @> asked_on
+          AND p.effective_from <= asked_on AND COALESCE(p.effective_to >= asked_on, true)
+          AND p.modifier_indicator <> 9
+        UNION ALL
+        SELECT
+            true, p.column_one_id, r.kind, p.column_one_id, p.column_two_id, p.modifier_indicator,
+            p.rationale_id, p.effective_from, p.effective_to
+        FROM pair_edit p
+        JOIN fact_release r ON r.id = p.fact_release_id
+        WHERE p.column_two_id = wanted_id AND r.valid @> asked_on
+          AND p.effective_from <= asked_on AND COALESCE(p.effective_to >= asked_on, true)
+          AND p.modifier_indicator <> 9
+    )
+    SELECT
+        (SELECT count(*) FROM named)::integer,
+        COALESCE(
+            (SELECT jsonb_agg(
+                 jsonb_build_object(
+                     'column_one_id', e.column_one_id, 'column_two_id', e.column_two_id,
+                     'kind', e.kind, 'modifier_indicator', e.modifier_indicator,
+                     'rationale', (SELECT t.text FROM edit_rationale t WHERE t.id = e.rationale_id),
+                     'effective_from', e.effective_from, 'effective_to', e.effective_to
+                 )
+                 ORDER BY e.is_denied, e.value, e.system, e.kind, e.effective_from,
+                     e.effective_to)
+             FROM (
+                 -- A code may be named by ten thousand rules, of which a page shows some dozens: the
+                 -- limit spares sorting all.
+                 SELECT
+                     n.is_denied, o.value COLLATE "C" AS value, o.system, n.kind, n.column_one_id,
+                     n.column_two_id, n.modifier_indicator, n.rationale_id, n.effective_from,
+                     n.effective_to
+                 FROM named n
+                 JOIN code o ON o.id = n.other_id
+                 ORDER BY 1, 2, 3, 4, 9, 10
+                 LIMIT first OFFSET skipped
+             ) e),
+            '[]'
+        );
 END;
 
 -- The rules about add-on codes that name a code and are in force on a day, as pair_edits_of gives
@@ -272,43 +276,42 @@ CREATE FUNCTION add_ons_of(wanted_id integer, asked_on date, first integer, skip
 RETURNS TABLE (total_count integer, rules jsonb)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    SELECT
-        count(*)::integer,
-        COALESCE(
-            jsonb_agg(
-                jsonb_build_object(
-                    'add_on_id', e.add_on_id, 'primary_id', e.primary_id, 'type', e.type,
-                    'effective_from', e.effective_from, 'effective_to', e.effective_to
-                )
-                ORDER BY e.place
-            ) FILTER (WHERE e.place > skipped AND e.place <= skipped + first),
-            '[]'
-        )
-    FROM (
+    WITH named AS MATERIALIZED (
         SELECT
-            e.add_on_id, e.primary_id, e.type, e.effective_from, e.effective_to,
-            row_number() OVER (
-                ORDER BY e.is_primary, o.value, o.system, e.effective_from,
-                    e.effective_to NULLS LAST
-            ) AS place
-        FROM (
-            SELECT
-                false AS is_primary, p.primary_id AS other_id, p.fact_release_id, p.add_on_id,
-                p.primary_id, p.type, p.effective_from, p.effective_to
-            FROM add_on p
-            WHERE p.add_on_id = wanted_id
-            UNION ALL
-            SELECT
-                true, p.add_on_id, p.fact_release_id, p.add_on_id, p.primary_id, p.type,
-                p.effective_from, p.effective_to
-            FROM add_on p
-            WHERE p.primary_id = wanted_id
-        ) e
-        JOIN fact_release r ON r.id = e.fact_release_id
-        LEFT JOIN code o ON o.id = e.other_id
-        WHERE r.valid @> asked_on AND e.effective_from <= asked_on
-          AND COALESCE(e.effective_to >= asked_on, true)
-    ) e;
+            false AS is_primary, p.primary_id AS other_id, p.add_on_id, p.primary_id, p.type,
+            p.effective_from, p.effective_to
+        FROM add_on p
+        JOIN fact_release r ON r.id = p.fact_release_id
+        WHERE p.add_on_id = wanted_id AND r.valid @> asked_on AND p.effective_from <= asked_on
+          AND COALESCE(p.effective_to >= asked_on, true)
+        UNION ALL
+        SELECT
+            true, p.add_on_id, p.add_on_id, p.primary_id, p.type, p.effective_from, p.effective_to
+        FROM add_on p
+        JOIN fact_release r ON r.id = p.fact_release_id
+        WHERE p.primary_id = wanted_id AND r.valid @> asked_on AND p.effective_from <= asked_on
+          AND COALESCE(p.effective_to >= asked_on, true)
+    )
+    SELECT
+        (SELECT count(*) FROM named)::integer,
+        COALESCE(
+            (SELECT jsonb_agg(
+                 jsonb_build_object(
+                     'add_on_id', e.add_on_id, 'primary_id', e.primary_id, 'type', e.type,
+                     'effective_from', e.effective_from, 'effective_to', e.effective_to
+                 )
+                 ORDER BY e.is_primary, e.value, e.system, e.effective_from, e.effective_to)
+             FROM (
+                 SELECT
+                     n.is_primary, o.value COLLATE "C" AS value, o.system, n.add_on_id,
+                     n.primary_id, n.type, n.effective_from, n.effective_to
+                 FROM named n
+                 LEFT JOIN code o ON o.id = n.other_id
+                 ORDER BY 1, 2, 3, 7, 8
+                 LIMIT first OFFSET skipped
+             ) e),
+            '[]'
+        );
 END;
 
 -- migrate:down
