@@ -143,7 +143,7 @@ class EditQueries:
             return unavailable(away)
         pairs = combinations(asked.values(), 2)
         return PairChecks(
-            items=[
+            all_pairs=[
                 PairCheck.of(check, first, second, on)
                 for check, (first, second) in zip(found, pairs, strict=True)
             ]

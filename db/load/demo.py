@@ -10,10 +10,9 @@ from typing import Any
 
 from db.load.fact_writer import add_fact_release
 from db.load.map_writer import write_map
-from db.load.ncci import PairRow
 from db.load.pair_writer import write_pairs
 from db.load.report import LoadReport, Progress
-from db.load.rows import CodeRow, EdgeRow, NoteRow
+from db.load.rows import CodeRow, EdgeRow, NoteRow, PairRow
 from db.load.source import CodeMap, Edition, FactKind, SourceFile, Subject
 from db.load.stored import Connection, identities, stored_rows
 from db.load.writer import write_codes

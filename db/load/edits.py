@@ -8,10 +8,10 @@ from pathlib import Path
 
 from db.load import add_on, mue, ncci
 from db.load.edit_writer import write_add_ons, write_unit_limits
-from db.load.ncci import PairRow
 from db.load.opening import member, opened
 from db.load.pair_writer import write_pairs
 from db.load.procedures import PROCEDURES
+from db.load.rows import PairRow
 from db.load.rvu import ScheduleFiles, write_fee_schedule
 from db.load.source import Edition, FactKind, SourceFile
 from db.load.transaction import Step

@@ -9,27 +9,13 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date
-from typing import NamedTuple
 
 from db.load.cells import Cells
 from db.load.procedures import PROCEDURE
+from db.load.rows import PairRow
 from db.load.source import SourceFile
 from schema.edits import EditSetting
 from schema.errors import FileRefused
-
-
-class PairRow(NamedTuple):
-    """One rule against reporting two codes together."""
-
-    column_one: str
-    column_two: str
-    effective_from: date
-    effective_to: date | None
-    """Last day, inclusive; None while the rule stands."""
-    modifier_indicator: int
-    """0, 1 or 9."""
-    rationale: str | None
-
 
 PARTS = {EditSetting.PRACTITIONER: "ccipra", EditSetting.OUTPATIENT_HOSPITAL: "ccioph"}
 """What the names of a setting's files begin with."""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from db.load.fact_writer import add_fact_release, code_ids, open_fact_release, report_facts
-from db.load.ncci import PairRow
 from db.load.procedures import system_of
 from db.load.report import LoadReport, Progress, told
+from db.load.rows import PairRow
 from db.load.source import Edition, FactKind
 from db.load.stored import Connection, stored_rows
 from db.queries import statements

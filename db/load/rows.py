@@ -1,6 +1,7 @@
 """The rows that readers of files make and the writer stores."""
 
 import unicodedata
+from datetime import date
 from typing import NamedTuple
 
 from schema.codes import CodeKind
@@ -40,6 +41,19 @@ class EdgeRow(NamedTuple):
     choice_list: int | None = None
     attrs: str | None = None
     """A JSON object of what only this kind of map says."""
+
+
+class PairRow(NamedTuple):
+    """One rule against reporting two codes together."""
+
+    column_one: str
+    column_two: str
+    effective_from: date
+    effective_to: date | None
+    """Last day, inclusive; None while the rule stands."""
+    modifier_indicator: int
+    """0, 1 or 9."""
+    rationale: str | None
 
 
 def search_text(title: str) -> str:

@@ -155,8 +155,15 @@ class PairCheck:
 class PairChecks:
     """The answers about a list of codes."""
 
-    items: list[PairCheck]
-    """One for every two of them: the first with each behind it, then the second, and so on."""
+    all_pairs: strawberry.Private[list[PairCheck]]
+
+    @strawberry.field
+    def pairs(self, first: First = FIRST_DEFAULT, after: After = None) -> Connection[PairCheck]:
+        """One for every two of the codes: the first with each behind it, then the second, and so
+        on."""
+        # A connection, though all are at hand: they are many more than the codes, and what a list
+        # may answer is estimated by its size.
+        return Connection.part(self.all_pairs, first, after)
 
 
 @strawberry.type

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.load.edits import pair_step
-from db.load.ncci import PairRow
+from db.load.rows import PairRow
 from db.load.transaction import load
 from db.pool import open_database
 from schema.edits import EditSetting

@@ -13,7 +13,7 @@ import pytest
 
 from db.embedded import StoreUrls
 from db.load.edits import pair_step
-from db.load.ncci import PairRow
+from db.load.rows import PairRow
 from db.load.transaction import load
 from db.queries import statements
 from schema.edits import EditSetting

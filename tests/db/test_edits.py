@@ -14,7 +14,7 @@ from db.load.add_on import AddOnRow
 from db.load.demo import write_demo
 from db.load.edits import add_on_step, pair_step, unit_step
 from db.load.mue import UnitRow
-from db.load.ncci import PairRow
+from db.load.rows import PairRow
 from db.load.transaction import Step, load
 from db.pool import Database, open_database
 from schema.codes import Code, CodeKey, CodeSystemKey

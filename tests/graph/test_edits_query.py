@@ -14,8 +14,7 @@ from db.load.demo import write_demo
 from db.load.edits import add_on_step, fee_step, pair_step, unit_step
 from db.load.gpci import LocalityRow
 from db.load.mue import UnitRow
-from db.load.ncci import PairRow
-from db.load.rows import CodeRow
+from db.load.rows import CodeRow, PairRow
 from db.load.source import Edition, SourceFile
 from db.load.transaction import load
 from db.load.writer import write_codes
@@ -118,13 +117,11 @@ def nodes(connection: Any) -> list[Any]:
 
 CHECKS = """
 __typename
-... on PairChecks {
-  items {
-    firstRequested secondRequested status reason first { displayValue } second { displayValue }
-    edits { columnOne { displayValue } columnTwo { displayValue } modifier setting rationale }
-    release { label kind isStale }
-  }
-}
+... on PairChecks { pairs { totalCount pageInfo { hasNextPage } edges { node {
+  firstRequested secondRequested status reason first { displayValue } second { displayValue }
+  edits { columnOne { displayValue } columnTwo { displayValue } modifier setting rationale }
+  release { label kind isStale }
+} } } }
 ... on InvalidInput { message fields { path rule } }
 ... on Forbidden { requiredScope }
 """
@@ -138,7 +135,7 @@ async def test_pairs_of_a_list_are_answered_with_columns_and_release(ask_as: Ask
         + "}}"
     )
 
-    first, unknown, other = data["pairEdits"]["items"]
+    first, unknown, other = nodes(data["pairEdits"]["pairs"])
     assert first == {
         "firstRequested": "20000",
         "secondRequested": "g0101",
@@ -172,7 +169,7 @@ async def test_the_day_of_service_and_the_setting_decide(ask_as: AskAs) -> None:
         }}"""
     )
 
-    told = {name: answer["items"][0] for name, answer in data.items()}
+    told = {name: nodes(answer["pairs"])[0] for name, answer in data.items()}
     assert {name: check["status"] for name, check in told.items()} == {
         "before": "NOT_LOADED",
         "hospital": "NOT_LOADED",
@@ -180,6 +177,17 @@ async def test_the_day_of_service_and_the_setting_decide(ask_as: AskAs) -> None:
     }
     assert told["before"]["release"] is None
     assert told["later"]["release"]["isStale"]
+
+
+async def test_the_longest_list_is_answered_in_parts(ask_as: AskAs) -> None:
+    codes = ", ".join(f'{{system: CPT, value: "{20_000 + n}"}}' for n in range(25))
+
+    data = await ask_as(PARTNER)(f"{{pairEdits(codes: [{codes}]) {{ {CHECKS} }}}}")
+
+    pairs = data["pairEdits"]["pairs"]
+    assert (pairs["totalCount"], len(pairs["edges"])) == (300, 20)
+    assert pairs["pageInfo"] == {"hasNextPage": True}
+    assert {node["status"] for node in nodes(pairs)} == {"NO_EDIT_IN_RELEASE"}
 
 
 async def test_a_list_of_pairs_is_bounded(ask_as: AskAs) -> None:

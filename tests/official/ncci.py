@@ -6,7 +6,7 @@ from datetime import date
 
 from hypothesis import strategies as st
 
-from db.load.ncci import PairRow
+from db.load.rows import PairRow
 
 _ABOVE = (
     "Notice of a copyright, which takes a line of its own",

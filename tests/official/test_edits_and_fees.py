@@ -12,8 +12,8 @@ from db.load import add_on, gpci, mue, ncci, pprrvu, pprrvu_csv
 from db.load.add_on import AddOnRow
 from db.load.gpci import LocalityRow
 from db.load.mue import UnitRow
-from db.load.ncci import PairRow
 from db.load.relative_values import RelativeValueRow
+from db.load.rows import PairRow
 from db.load.source import SourceFile
 from schema.edits import UnitSetting
 from schema.errors import FileRefused
