@@ -36,7 +36,7 @@ def values(**said: Any) -> RelativeValue:
 
 def locality(**said: Any) -> FeeLocality:
     indices = dict.fromkeys(("work_gpci", "pe_gpci", "mp_gpci"), Decimal("1.000"))
-    plain = {"mac": "10112", "number": "00", "state": "AL", "name": "ALABAMA", **indices}
+    plain = {"number": "00", "state": "AL", "name": "ALABAMA", "mac": "10112", **indices}
     return FeeLocality(**{**plain, "anesthesia_conversion_factor": None, **said})
 
 
