@@ -1,7 +1,6 @@
 """The loads of CMS's edits and fees: which files hold what, and the step that stores them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,6 @@ from db.load.edit_writer import write_add_ons, write_unit_limits
 from db.load.opening import member, opened
 from db.load.pair_writer import write_pairs
 from db.load.procedures import PROCEDURES
-from db.load.rows import PairRow
 from db.load.rvu import ScheduleFiles, write_fee_schedule
 from db.load.source import Edition, FactKind, SourceFile
 from db.load.transaction import Step
@@ -27,16 +25,6 @@ _SETTING_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class PairFiles:
-    """The parts of one quarter of pair edits; iterating reads them from the beginning."""
-
-    files: tuple[SourceFile, ...]
-
-    def __iter__(self) -> Iterator[PairRow]:
-        return ncci.rows(self.files)
-
-
 def pair_step(paths: Sequence[Path], setting: EditSetting, label: str, starts: date) -> Step:
     """The load of a quarter of pair edits; raises FileRefused for wrong or missing parts."""
     found = [file for path in paths for file in opened(path)]
@@ -49,8 +37,7 @@ def pair_step(paths: Sequence[Path], setting: EditSetting, label: str, starts: d
         raise FileRefused(paths[0].name, f"has no .txt file of pair edits; it holds {names}")
     ncci.refuse_wrong_parts(files, setting)
     edition = _edition(setting.kind, label, starts, files)
-    pairs = PairFiles(tuple(files))
-    return partial(write_pairs, edition=edition, read=lambda: pairs)
+    return partial(write_pairs, edition=edition, read=partial(ncci.rows, files))
 
 
 def unit_step(path: Path, label: str, starts: date) -> Step:
