@@ -14,6 +14,7 @@ from graph.desk_cli import desk_app
 from graph.ledger_cli import mending_app
 from graph.load_cli import load_app
 from graph.load_edits_cli import load_edits_app
+from graph.load_icd10_cli import icd10_app
 from graph.mail_cli import mail_app
 from graph.staff_cli import staff_app
 from schema.errors import CodestileError
@@ -28,8 +29,9 @@ app = typer.Typer(
 ledger_app = typer.Typer(
     no_args_is_help=True, help="Prove, correct, mend and export the usage ledger."
 )
-app.add_typer(load_app, name="load")
+load_app.add_typer(icd10_app)
 load_app.add_typer(load_edits_app)
+app.add_typer(load_app, name="load")
 ledger_app.add_typer(desk_app)
 app.add_typer(ledger_app, name="ledger")
 ledger_app.add_typer(mending_app)

@@ -9,6 +9,7 @@ import pytest
 from db.codes import codes_by_ref
 from db.edits import add_on_checks, add_ons, pair_checks, pair_edits, unit_checks
 from db.embedded import StoreUrls
+from db.holdings import holdings
 from db.load import LoadReport
 from db.load.add_on import AddOnRow
 from db.load.demo import write_demo
@@ -309,6 +310,22 @@ async def test_a_release_that_should_have_a_successor_says_so(edits: Database) -
     assert check.release.stale_reason == (
         "2027Q1, in force since 2027-01-01, is not loaded; this is 2026Q4."
     )
+
+
+async def test_an_operator_is_told_which_edits_are_loaded_stale_or_missing(
+    edits: Database,
+) -> None:
+    held = {holding.subject: holding for holding in await holdings(edits, date(2027, 1, 1))}
+
+    told = ("NCCI_PTP_PRACTITIONER", "MUE_SUPPLIER", "PHYSICIAN_FEE_SCHEDULE")
+    assert [(held[subject].label, held[subject].state) for subject in told] == [
+        ("2026Q4", "stale: 2027Q1 since 2027-01-01"),
+        (None, "not loaded: 2027Q1 since 2027-01-01"),
+        (None, "not loaded: 2027-JAN since 2027-01-01"),
+    ]
+    origin = held["MUE_SUPPLIER"].origin
+    assert origin is not None
+    assert origin.command == "mue"
 
 
 async def loaded(url: str, step: Step, *, is_trial: bool = False) -> LoadReport:
