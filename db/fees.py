@@ -14,16 +14,15 @@ from schema.codes import Code
 from schema.facts import FactRelease
 from schema.fees import (
     Fee,
-    FeeLocality,
     FeeSetting,
     FeeWanted,
     LocalityWanted,
-    RelativeValue,
     ServiceFees,
     no_fee,
     service_fee,
     unknown_locality,
 )
+from schema.relative_values import FeeLocality, RelativeValue
 
 
 async def service_fees(

@@ -7,7 +7,7 @@ from enum import StrEnum
 from schema.codes import Code, CodeSystemKey
 from schema.crosswalks import Translation
 from schema.edits import AddOnRule, CodePairEdit, UnitLimit
-from schema.fees import RelativeValue
+from schema.relative_values import RelativeValue
 from schema.shape import Shape
 
 

@@ -11,7 +11,8 @@ from graph.types.codes import Code
 from graph.types.facts import FactRelease
 from schema import fees as shapes
 from schema.codes import CodeKey
-from schema.fees import FeeBasis, FeeLocality, FeeSetting, FeeStatus, FeeWanted, RelativeValue
+from schema.fees import FeeBasis, FeeSetting, FeeStatus, FeeWanted
+from schema.relative_values import FeeLocality, RelativeValue
 
 DECIMAL = strawberry.scalar(
     name="Decimal",

@@ -9,13 +9,12 @@ from schema.codes import CodeKey, CodeSystemKey
 from schema.fees import (
     STATUSES,
     FeeBasis,
-    FeeLocality,
     FeeSetting,
     FeeStatus,
     FeeWanted,
-    RelativeValue,
     service_fee,
 )
+from schema.relative_values import FeeLocality, RelativeValue
 
 SERVICE = FeeWanted(CodeKey(CodeSystemKey.HCPCS, "G0101"), None)
 OUTSIDE, INSIDE = FeeSetting.NON_FACILITY, FeeSetting.FACILITY
