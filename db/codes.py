@@ -153,9 +153,10 @@ def code_of(row: Row, on: date) -> Code:
     return _code(row, _release(row["release"]) if row["release"] else None, on)
 
 
-def codes_in(facts: str | None, releases: str, on: date) -> dict[int, Code]:
-    """The codes by id of a JSON array of rows of `code_on`, given that of all releases."""
-    known = _releases(releases)
+def codes_in(facts: str | None, releases: str | None, on: date) -> dict[int, Code]:
+    """The codes by id of a JSON array of rows of `code_on`, given that of all releases; None for
+    an array of nothing, as before the first release of any system."""
+    known = _releases(releases or "[]")
     return {
         body["id"]: _code(_dated(body), known.get(body["release_id"]), on)
         for body in json.loads(facts or "[]")

@@ -8,13 +8,14 @@ from typing import Any
 
 from db.codes import CodeRef, Row, codes_in, lookup_of, map_release_of, ref_arguments
 from db.crosswalks import translation_of
+from db.edits import add_on_of, pair_edit_of, unit_limit_of
+from db.fees import relative_value_of, relative_values_in
 from db.groupings import editions_in, grouping_of
 from db.pool import Database
 from db.queries import statements
 from schema.codes import Code, CodeMissing, MissingReason
 from schema.groupings import Grouping, GroupingKind
 from schema.pages import (
-    CodePairEdit,
     HistoryEntry,
     ModifierUse,
     Note,
@@ -24,13 +25,12 @@ from schema.pages import (
     PaymentFact,
     SectionKind,
     SectionSource,
-    UnitLimit,
     notes_in_force,
 )
 from schema.references import NoteReference
 
 TRANSLATION_ROWS = 50
-"""Most rows of one map that a page holds; `Translation.total_count` counts all."""
+"""Most rows of one map, of edits and of add-on rules that a page holds; a count tells of all."""
 
 PageLookup = Page | tuple[Code, ...] | CodeMissing
 """A page; several candidates, when asked without a system; or why there is none."""
@@ -58,6 +58,8 @@ def _page_of(ref: CodeRef, rows: Sequence[Row], on: date) -> PageLookup:
 
 def _page(code: Code, row: Row, on: date) -> Page:
     codes = codes_in(row["codes"], row["releases"], on)
+    known = {**codes, code.id: code}
+    edits, add_ons = json.loads(row["edits"]), json.loads(row["add_ons"])
     return Page(
         code=code,
         on=on,
@@ -71,10 +73,14 @@ def _page(code: Code, row: Row, on: date) -> Page:
             translation_of(code, map_release_of(told["body"]), told, told["crosswalks"], codes)
             for told in _parsed(row["maps"])
         ),
-        edits=tuple(_edit(edit, {**codes, code.id: code}) for edit in _parsed(row["edits"])),
-        unit_limits=tuple(map(UnitLimit.model_validate, _parsed(row["unit_limits"]))),
+        edits=tuple(pair_edit_of(edit, known) for edit in edits["edits"]),
+        edit_count=edits["total_count"],
+        add_ons=tuple(add_on_of(rule, known) for rule in add_ons["rules"]),
+        add_on_count=add_ons["total_count"],
+        unit_limits=tuple(map(unit_limit_of, _parsed(row["unit_limits"]))),
         payment=tuple(map(PaymentFact.model_validate, _parsed(row["payment"]))),
         groupings=_groupings(row, codes),
+        relative_values=tuple(map(relative_value_of, relative_values_in(row["relative_values"]))),
         history=tuple(map(HistoryEntry.model_validate, _parsed(row["history"]))),
         sources=tuple(map(SectionSource.model_validate, _parsed(row["sources"]))),
     )
@@ -106,17 +112,6 @@ def _groupings(row: Row, codes: Mapping[int, Code]) -> tuple[Grouping, ...]:
     editions = editions_in(row["editions"])
     said = [grouping_of(found, codes, editions) for found in _parsed(row["groupings"])]
     return tuple(sorted(said, key=lambda grouping: list(GroupingKind).index(grouping.kind)))
-
-
-def _edit(edit: Mapping[str, Any], codes: Mapping[int, Code]) -> CodePairEdit:
-    return CodePairEdit(
-        column_one=codes[edit["source_id"]],
-        column_two=codes[edit["target_id"]],
-        modifier=edit["attrs"]["modifier"],
-        rationale=edit["attrs"]["rationale"],
-        effective_from=edit["effective_from"],
-        effective_to=edit["effective_to"],
-    )
 
 
 def _parsed(array: str | None) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The one schema object of the process, built from the types and described by their docstrings."""
 
+from decimal import Decimal
 from functools import cache
 
 import strawberry
@@ -10,6 +11,7 @@ from graph.mutation import Mutation
 from graph.query import Query
 from graph.types.codes import CodeSystemRelease
 from graph.types.crosswalks import MapRelease
+from graph.types.fees import DECIMAL
 from graph.types.sections import EmptySection, LockedSection, OpenSection
 
 
@@ -21,6 +23,6 @@ def api() -> strawberry.Schema:
             Query,
             Mutation,
             types=[CodeSystemRelease, MapRelease, OpenSection, LockedSection, EmptySection],
-            config=StrawberryConfig(auto_camel_case=True),
+            config=StrawberryConfig(auto_camel_case=True, scalar_map={Decimal: DECIMAL}),
         )
     )

@@ -15,6 +15,7 @@ from graph.hcpcs_cli import hcpcs_app
 from graph.ledger_cli import mending_app
 from graph.license_cli import license_app
 from graph.load_cli import load_app
+from graph.load_edits_cli import load_edits_app
 from graph.load_icd10_cli import icd10_app
 from graph.mail_cli import mail_app
 from graph.staff_cli import staff_app
@@ -32,6 +33,7 @@ ledger_app = typer.Typer(
 )
 load_app.add_typer(hcpcs_app)
 load_app.add_typer(icd10_app)
+load_app.add_typer(load_edits_app)
 app.add_typer(load_app, name="load")
 app.add_typer(license_app, name="license")
 ledger_app.add_typer(desk_app)

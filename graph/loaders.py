@@ -2,23 +2,28 @@
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import date
+from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from db import codes, crosswalks, keys, licenses, pages, usage_reads
+from db import codes, crosswalks, edits, keys, licenses, pages, usage_reads
 from db.loaded import Loaded
 from db.pool import Database
 from graph.day import Day
 from metering.meter import Meter
 from schema.codes import Code, CodeKey, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
 from schema.crosswalks import Crosswalk, Translation, TranslationDirection
+from schema.edits import AddOnRule, CodePairEdit
 from schema.licenses import LicensedText
 from schema.pages import Page
 from schema.usage import Decision, Redirect, ViewRequest
 
 PageLookup = Page | tuple[Code, ...] | CodeMissing
 """A page; several candidates, when asked without a system; or why there is none."""
+
+
+Rule = TypeVar("Rule", AddOnRule, CodePairEdit)
 
 
 class CodeAsked(NamedTuple):
@@ -102,6 +107,15 @@ class TranslationsAsked(NamedTuple):
     first: int
 
 
+class RulesAsked(NamedTuple):
+    """A part of the rules that name one code."""
+
+    code_id: int
+    on: Day
+    first: int
+    start: int
+
+
 class Loaders:
     """One request's loaders; a loader keeps what it has loaded until the request ends."""
 
@@ -120,6 +134,12 @@ class Loaders:
         self.rows: DataLoader[RowsAsked, tuple[Crosswalk, ...]] = DataLoader(self._rows)
         self.translations: DataLoader[TranslationsAsked, list[Translation]] = DataLoader(
             self._translations
+        )
+        self.pair_edits: DataLoader[RulesAsked, tuple[CodePairEdit, ...]] = DataLoader(
+            partial(self._rules, edits.pair_edits)
+        )
+        self.add_ons: DataLoader[RulesAsked, tuple[AddOnRule, ...]] = DataLoader(
+            partial(self._rules, edits.add_ons)
         )
         self.key_days: DataLoader[KeyDaysAsked, list[usage_reads.KeyDay]] = DataLoader(
             self._key_days
@@ -203,6 +223,19 @@ class Loaders:
             )
 
         return await _per_group(asked, lambda item: item._replace(source=_ANYONE), read)
+
+    async def _rules(
+        self,
+        rules_of: Callable[
+            [Database, Sequence[int], date, int, int], Awaitable[Sequence[tuple[Rule, ...]]]
+        ],
+        asked: list[RulesAsked],
+    ) -> Sequence[tuple[Rule, ...]]:
+        async def read(alike: RulesAsked, batch: list[RulesAsked]) -> Sequence[tuple[Rule, ...]]:
+            ids = [item.code_id for item in batch]
+            return await rules_of(self._database, ids, alike.on.date, alike.first, alike.start)
+
+        return await _per_group(asked, lambda item: item._replace(code_id=0), read)
 
     async def _key_days(self, asked: list[KeyDaysAsked]) -> Sequence[list[usage_reads.KeyDay]]:
         async def read(

@@ -12,6 +12,7 @@ from graph.access import lacks, may_not_ask_catalogue
 from graph.batches import MOST, bound
 from graph.context import Info
 from graph.day import Day
+from graph.edits_query import EditQueries
 from graph.grouping_query import GroupingQueries
 from graph.lookup import (
     NO_CODE,
@@ -53,7 +54,7 @@ CrosswalksResult = Annotated[
 
 
 @strawberry.type
-class Query(GroupingQueries, ReleaseQueries, StaffQueries, TextQueries):
+class Query(GroupingQueries, EditQueries, ReleaseQueries, StaffQueries, TextQueries):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field

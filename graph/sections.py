@@ -9,6 +9,8 @@ from graph.day import Day
 from graph.types import sections as types
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
+from graph.types.edits import UnitLimit
+from graph.types.fees import ServiceValue
 from graph.types.groupings import Grouping
 from graph.types.upgrade import UpgradeAction, UpgradeOffer
 from schema.crosswalks import TranslationDirection
@@ -263,25 +265,8 @@ def _crosswalks(page: Page, on: Day) -> types.CrosswalksContent:
 
 
 def _edits(page: Page, on: Day) -> types.CodeEditsContent:
-    return types.CodeEditsContent(
-        all_pairs=[
-            types.CodePairEdit(
-                column_one=Code.of(edit.column_one, on),
-                column_two=Code.of(edit.column_two, on),
-                modifier=edit.modifier,
-                rationale=edit.rationale,
-                effective_from=edit.effective_from,
-                effective_to=edit.effective_to,
-            )
-            for edit in page.edits
-        ],
-        unit_limits=[
-            types.UnitLimit(
-                units_per_day=limit.units_per_day, setting=limit.setting, rationale=limit.rationale
-            )
-            for limit in page.unit_limits
-        ],
-    )
+    limits = [UnitLimit.of(limit) for limit in page.unit_limits]
+    return types.CodeEditsContent(unit_limits=limits, shape=page, on=on)
 
 
 def _payment(page: Page, on: Day) -> types.CoverageAndPaymentContent:
@@ -291,6 +276,7 @@ def _payment(page: Page, on: Day) -> types.CoverageAndPaymentContent:
             for fact in page.payment
         ],
         groupings=[Grouping.of(grouping, on) for grouping in page.groupings],
+        relative_values=[ServiceValue.of(page.code.key, value) for value in page.relative_values],
     )
 
 

@@ -35,7 +35,7 @@ SINGLE_TEXT = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LA
 def section_item_count(kind: SectionKind, page: Page) -> int | None:
     """How many things the opened section shows, which even a locked one may tell.
 
-    Rules about pairs and limits of units count alike; a text written above the things is none of
+    Rules of every sort and limits of units count alike; a text written above the things is none of
     them. None for a single text, with or without such things, and for a section that is empty.
     """
     return None if emptiness(kind, page) else _count(kind, page) or None
@@ -79,9 +79,9 @@ def _count(kind: SectionKind, page: Page) -> int:
         case SectionKind.CROSSWALKS:
             return sum(translation.total_count for translation in page.translations)
         case SectionKind.CODE_EDITS:
-            return len(page.edits) + len(page.unit_limits)
+            return page.edit_count + page.add_on_count + len(page.unit_limits)
         case SectionKind.COVERAGE_AND_PAYMENT:
-            return len(page.payment) + len(page.groupings)
+            return len(page.payment) + len(page.groupings) + len(page.relative_values)
         case SectionKind.HISTORY:
             return len(page.history)
 

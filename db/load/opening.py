@@ -21,6 +21,7 @@ MOST_MEMBERS = 500
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(NotImplementedError, EOFError, ValueError, OSError),
+    IndexError,  # for a member without a name
 )
 
 

@@ -56,6 +56,19 @@ class MemberRow(NamedTuple):
     """Under which conditions, any one of which is enough; empty for always."""
 
 
+class PairRow(NamedTuple):
+    """One rule against reporting two codes together."""
+
+    column_one: str
+    column_two: str
+    effective_from: date
+    effective_to: date | None
+    """Last day, inclusive; None while the rule stands."""
+    modifier_indicator: int
+    """0, 1 or 9."""
+    rationale: str | None
+
+
 def search_text(title: str) -> str:
     """A title in ASCII, accents folded, as the official order files print it."""
     if title.isascii():

@@ -33,7 +33,8 @@ async def load(
         if not is_trial and not all(report.skipped_because for report in reports):
             # Plans of the next second should know the new sizes; autovacuum comes a minute later.
             await connection.execute(
-                "ANALYZE code, code_version, code_note, edge, group_member, note_reference"
+                "ANALYZE code, code_version, code_note, edge, group_member, note_reference, "
+                "pair_edit, add_on, relative_value"
             )
         return reports
 

@@ -1,10 +1,10 @@
 -- name: pages_by_ref
 -- What each reference may mean, as `codes_by_ref` of codes.sql gives it; where that is one code that
--- a release describes, its page as JSON: notes with what they name, texts, modifiers, edits, unit
--- limits, payment, groupings and their editions, history, maps, the releases that fill sections of
--- its system, the facts of every code these name, and all releases.
+-- a release describes, its page as JSON: notes with what they name, texts, modifiers, edits, add-on
+-- rules, unit limits, payment, groupings and their editions, relative values, history, maps, the
+-- releases that fill sections of its system, the facts of every code these name, and all releases.
 -- $1 systems, null for any; $2 stored values, as many; $3 the day asked about; $4 most rows of each
--- translation.
+-- translation, of edits and of add-on rules.
 WITH release AS MATERIALIZED (SELECT r.id, r.body FROM releases_on($3::date) r),
 map AS MATERIALIZED (
     SELECT m.id, m.body, m.source_system
@@ -28,9 +28,8 @@ SELECT
     n.is_asked_system_loaded, n.newest_release, n.is_beginning,
     a.id, a.system, a.value, a.seq, a.starts, a.ends_before, a.kind, a.parent_id, a.is_billable,
     a.title, a.short_title, a.is_system_loaded, r.body AS release,
-    p.notes, p.texts, p.modifiers, p.edits, p.unit_limits, p.payment, p.groupings,
-    p.editions, p.history, p.maps, p.sources,
-    p.codes,
+    p.notes, p.texts, p.modifiers, p.edits, p.add_ons, p.unit_limits, p.payment, p.groupings,
+    p.editions, p.relative_values, p.history, p.maps, p.sources, p.codes,
     CASE WHEN a.has_page THEN (SELECT jsonb_agg(r.body) FROM release r) END AS releases
 FROM meant a
 LEFT JOIN LATERAL (
@@ -73,15 +72,10 @@ LEFT JOIN LATERAL (
         WHERE e.source_id = a.id AND m.role = 'MODIFIER' AND m.valid @> $3::date
     ),
     edit AS (
-        SELECT e.id, e.source_id, e.target_id, e.attrs, m.valid
-        FROM edge e
-        JOIN map_release m ON m.id = e.map_release_id
-        WHERE e.source_id = a.id AND m.role = 'PAIR_EDIT' AND m.valid @> $3::date
-        UNION
-        SELECT e.id, e.source_id, e.target_id, e.attrs, m.valid
-        FROM edge e
-        JOIN map_release m ON m.id = e.map_release_id
-        WHERE e.target_id = a.id AND m.role = 'PAIR_EDIT' AND m.valid @> $3::date
+        SELECT t.total_count, t.edits FROM pair_edits_of(a.id, $3::date, $4::integer, 0) t
+    ),
+    add_on_rule AS (
+        SELECT t.total_count, t.rules FROM add_ons_of(a.id, $3::date, $4::integer, 0) t
     ),
     translation AS (
         SELECT
@@ -104,8 +98,13 @@ LEFT JOIN LATERAL (
         CROSS JOIN LATERAL unnest(ARRAY [r.target_id, r.target_end_id]) AS i (id)
         UNION SELECT g.group_id FROM grouping g
         UNION SELECT m.id FROM modifier m
-        UNION SELECT e.source_id FROM edit e
-        UNION SELECT e.target_id FROM edit e
+        UNION SELECT unnest(ARRAY [x.column_one_id, x.column_two_id])
+        FROM edit e
+        CROSS JOIN LATERAL jsonb_to_recordset(e.edits)
+            AS x (column_one_id integer, column_two_id integer)
+        UNION SELECT unnest(ARRAY [x.add_on_id, x.primary_id])
+        FROM add_on_rule r
+        CROSS JOIN LATERAL jsonb_to_recordset(r.rules) AS x (add_on_id integer, primary_id integer)
         UNION SELECT x.target_id
         FROM translation t
         CROSS JOIN LATERAL jsonb_to_recordset(t.crosswalks) AS x (target_id integer)
@@ -114,16 +113,13 @@ LEFT JOIN LATERAL (
         (SELECT jsonb_agg(to_jsonb(n) ORDER BY n.distance, n.ordinal) FROM note n) AS notes,
         (SELECT jsonb_agg(to_jsonb(m) ORDER BY c.value)
          FROM modifier m JOIN code c ON c.id = m.id) AS modifiers,
-        (SELECT jsonb_agg(
-             jsonb_build_object(
-                 'source_id', e.source_id, 'target_id', e.target_id, 'attrs', e.attrs,
-                 'effective_from', lower(e.valid), 'effective_to', upper(e.valid) - 1
-             ) ORDER BY e.id)
-         FROM edit e) AS edits,
+        (SELECT to_jsonb(e) FROM edit e) AS edits,
+        (SELECT to_jsonb(r) FROM add_on_rule r) AS add_ons,
         (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.id) FROM translation t) AS maps,
         (SELECT jsonb_agg(
              jsonb_build_object(
-                 'units_per_day', u.units_per_day, 'setting', u.setting, 'rationale', u.rationale
+                 'units_per_day', u.units_per_day, 'setting', u.setting,
+                 'adjudication', u.adjudication, 'rationale', u.rationale
              ) ORDER BY u.setting NULLS FIRST, u.fact_release_id)
          FROM unit_limit u
          JOIN fact_release r ON r.id = u.fact_release_id
@@ -139,6 +135,10 @@ LEFT JOIN LATERAL (
         (SELECT jsonb_agg(r.body)
          FROM grouping_releases_on($3::date) r
          WHERE EXISTS (SELECT FROM grouping g)) AS editions,
+        (SELECT jsonb_agg(to_jsonb(v) ORDER BY v.fact_release_id, v.modifier)
+         FROM relative_value v
+         JOIN fact_release r ON r.id = v.fact_release_id
+         WHERE v.code_id = a.id AND r.valid @> $3::date) AS relative_values,
         (SELECT jsonb_agg(
              jsonb_build_object('kind', t.section, 'markdown', t.markdown, 'copyright', t.copyright)
          )
@@ -158,16 +158,12 @@ LEFT JOIN LATERAL (
              ) ORDER BY o.section, lower(o.valid), o.label)
          FROM (
              SELECT
-                 CASE m.role
-                     WHEN 'MODIFIER' THEN 'MODIFIERS'
-                     WHEN 'GROUPING' THEN 'COVERAGE_AND_PAYMENT'
-                     ELSE 'CODE_EDITS'
-                 END AS section,
+                 CASE m.role WHEN 'GROUPING' THEN 'COVERAGE_AND_PAYMENT' ELSE 'MODIFIERS' END
+                     AS section,
                  CASE m.role WHEN 'GROUPING' THEN m.kind || ' ' || m.label ELSE m.label END AS label,
                  m.valid
              FROM map_release m
-             WHERE (m.role IN ('MODIFIER', 'GROUPING') AND m.source_system = a.system)
-                OR (m.role = 'PAIR_EDIT' AND a.system IN (m.source_system, m.target_system))
+             WHERE m.role IN ('MODIFIER', 'GROUPING') AND m.source_system = a.system
              UNION
              SELECT
                  filled.section,

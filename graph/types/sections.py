@@ -6,9 +6,12 @@ from typing import Annotated, Self
 
 import strawberry
 
+from graph.context import Info
 from graph.day import Day
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
+from graph.types.edits import AddOnRule, CodePairEdit, UnitLimit, add_ons_of, pairs_of
+from graph.types.fees import ServiceValue
 from graph.types.groupings import Grouping
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First
 from graph.types.upgrade import UpgradeOffer
@@ -17,19 +20,12 @@ from schema.pages import (
     EmptyState,
     HistoryChange,
     LockReason,
-    ModifierIndicator,
     NoteKind,
+    Page,
     SectionKind,
 )
 
-for published in (
-    SectionKind,
-    LockReason,
-    EmptyState,
-    NoteKind,
-    ModifierIndicator,
-    HistoryChange,
-):
+for published in (SectionKind, LockReason, EmptyState, NoteKind, HistoryChange):
     strawberry.enum(published)
 
 
@@ -130,47 +126,31 @@ class CrosswalksContent:
 
 
 @strawberry.type
-class CodePairEdit:
-    """A rule against reporting two codes together for one patient on one day."""
-
-    column_one: Code
-    """The code that is paid."""
-    column_two: Code
-    """The code that is denied unless a modifier is allowed and used."""
-    modifier: ModifierIndicator
-    """Whether a modifier can lift the rule."""
-    rationale: str | None
-    """Why the pair is ruled out; null where the publisher does not say."""
-    effective_from: date
-    """First day of the rule."""
-    effective_to: date | None
-    """Last day of the rule; null while it stands."""
-
-
-@strawberry.type
-class UnitLimit:
-    """Most units of the code that are paid for one patient on one day."""
-
-    units_per_day: int
-    """The number of units."""
-    setting: str | None
-    """Where it applies, as the publisher calls it; null for every setting."""
-    rationale: str | None
-    """Why; null where the publisher does not say."""
-
-
-@strawberry.type
 class CodeEditsContent:
     """The loaded rules about reporting the code with others, and how often."""
 
     unit_limits: list[UnitLimit]
     """One for each setting; empty when the loaded releases have none."""
-    all_pairs: strawberry.Private[list[CodePairEdit]]
+    shape: strawberry.Private[Page]
+    on: strawberry.Private[Day]
 
     @strawberry.field
-    def pairs(self, first: First = FIRST_DEFAULT, after: After = None) -> Connection[CodePairEdit]:
-        """The loaded rules that name the code in either column."""
-        return Connection.part(self.all_pairs, first, after)
+    async def pairs(
+        self, info: Info, first: First = FIRST_DEFAULT, after: After = None
+    ) -> Connection[CodePairEdit]:
+        """The rules in force that name the code in either column: where it is the one paid, then
+        where it is denied, each by the other code."""
+        return await pairs_of(info, self.shape, self.on, first, after)
+
+    @strawberry.field
+    async def add_ons(
+        self, info: Info, first: First = FIRST_DEFAULT, after: After = None
+    ) -> Connection[AddOnRule]:
+        """The rules in force about add-on codes that name the code: as an add-on, then as a
+        primary code, each by the other code."""
+        page = self.shape
+        at_hand, total = page.add_ons, page.add_on_count
+        return await add_ons_of(info, page.code, at_hand, total, self.on, first, after)
 
 
 @strawberry.type
@@ -193,6 +173,9 @@ class CoverageAndPaymentContent:
     """In the order of their publication."""
     groupings: list[Grouping]
     """The groups that the code is in and what it weighs, by kind."""
+    relative_values: list[ServiceValue]
+    """What the physician fee schedule says: of the code alone first, then by modifier; empty when
+    none is loaded or it does not have the code."""
 
 
 @strawberry.type

@@ -24,7 +24,7 @@ from schema.errors import ReleaseStands
 
 ROOT = Path(__file__).parents[2]
 GEM_I10_I9 = CodeMap("GEM_I10_I9", "CROSSWALK", CodeSystemKey.ICD10CM, CodeSystemKey.ICD9CM_DX)
-DEMO_EDIT = CodeMap("DEMO_EDIT", "PAIR_EDIT", CodeSystemKey.DEMO, CodeSystemKey.DEMO)
+DEMO_MODIFIER = CodeMap("DEMO_MODIFIER", "MODIFIER", CodeSystemKey.DEMO, CodeSystemKey.DEMO)
 
 
 def _edition(subject: Subject, label: str, starts: date) -> Edition[Subject]:
@@ -208,8 +208,8 @@ async def test_loading_the_same_files_again_changes_nothing(catalogue_url: str) 
         "DEMO DEMO-2025",
         "DEMO DEMO-2026",
         "DEMO_MODIFIER DEMO-2026",
-        "DEMO_EDIT DEMO-2026",
         "DEMO_ICD10CM DEMO-2026",
+        "DEMO_EDIT DEMO-2026",
         "DEMO_FEE DEMO-2026",
         "DEMO texts",
     ]
@@ -324,15 +324,15 @@ async def test_a_release_loaded_by_default_may_be_overtaken_and_is_known_again(
 async def test_where_one_part_of_demo_is_overtaken_none_of_it_is_loaded(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corrected = _edition(DEMO_EDIT, "DEMO-2026", date(2026, 1, 1))
+    corrected = _edition(DEMO_MODIFIER, "DEMO-2026", date(2026, 1, 1))
     await load(database_url, [partial(write_map, edition=corrected, read=list[EdgeRow])])
     monkeypatch.setattr("db.load.default.default_steps", lambda: iter([write_demo]))
 
     (report,) = await load_default(database_url)
 
-    assert (report.release, report.rows) == ("DEMO_EDIT DEMO-2026", 0)
+    assert (report.release, report.rows) == ("DEMO_MODIFIER DEMO-2026", 0)
     assert report.skipped_because == (
-        f"DEMO_EDIT DEMO-2026 is loaded already, from other bytes (sha256 {corrected.sha256})"
+        f"DEMO_MODIFIER DEMO-2026 is loaded already, from other bytes (sha256 {corrected.sha256})"
     )
     row = await database.fetch_one("SELECT count(*) FROM code")
     assert row is not None
@@ -359,7 +359,7 @@ def test_the_bytes_of_demo_are_those_of_its_file_whatever_our_rows_hold(
         told = demo.demo()
         read: list[Edition[Any]] = [edition for edition, _ in demo.editions(told)]
         read += [edition for edition, _ in demo.maps(told)]
-        read.append(demo.payment(told)[0])
+        read += [demo.pairs(told)[0], demo.payment(told)[0]]
         return {edition.name: edition.sha256[:16] for edition in read}
 
     before = parts()

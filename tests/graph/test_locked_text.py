@@ -92,7 +92,14 @@ HIDDEN = {"granted": ALL - THREE, "spent": ALL, "preview": ALL}
 PLANS = {"spent": "one", "covered": "covered"}
 """By state: the plan of the reader, where it is not the one that opens three sections."""
 LISTS_CROSSWALKS = (ViewerKind.SUBSCRIBER, ViewerKind.PARTNER, ViewerKind.STAFF)
-LISTED = {"crosswalks": SectionKind.CROSSWALKS, "changes": SectionKind.HISTORY}
+LISTED = {
+    "crosswalks": SectionKind.CROSSWALKS,
+    "changes": SectionKind.HISTORY,
+    "pairEdits": SectionKind.CODE_EDITS,
+    "unitLimits": SectionKind.CODE_EDITS,
+    "addOns": SectionKind.CODE_EDITS,
+    "fees": SectionKind.COVERAGE_AND_PAYMENT,
+}
 """By root field: the section whose texts it lists to those who may ask in batches."""
 
 
