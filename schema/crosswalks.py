@@ -85,6 +85,29 @@ class Crosswalk(Shape):
     map_release_id: int
 
 
+def r4_equivalence(row: Crosswalk) -> str:
+    """How a row calls its relation in HL7 FHIR R4, which looks from the target at the source.
+
+    A target that is wider is what R5 calls a source that is narrower. Of a row of a combination
+    only the whole of its scenario carries the meaning, so alone it is no more than related.
+    Source: HL7, ConceptMapEquivalence 4.0.1.
+    """
+    if row.target is None:
+        return "unmatched"
+    if row.relationship is Relationship.RELATED_TO and row.is_approximate:
+        return "relatedto" if row.is_combination else "inexact"
+    return _R4_NAMES[row.relationship]
+
+
+_R4_NAMES = {
+    Relationship.EQUIVALENT: "equivalent",
+    Relationship.RELATED_TO: "relatedto",
+    Relationship.SOURCE_NARROWER: "wider",
+    Relationship.SOURCE_BROADER: "narrower",
+    Relationship.NOT_RELATED: "disjoint",
+}
+
+
 class Translation(Shape):
     """What one map says about one source."""
 
