@@ -11,6 +11,7 @@ from db.crosswalks import translation_of
 from db.pool import Database
 from db.queries import statements
 from schema.codes import Code, CodeMissing, MissingReason
+from schema.crosswalks import Translation, TranslationDirection
 from schema.pages import (
     CodePairEdit,
     HistoryEntry,
@@ -65,15 +66,27 @@ def _page(code: Code, row: Row, on: date) -> Page:
             for use in _parsed(row["modifiers"])
         ),
         translations=tuple(
-            translation_of(code, map_release_of(told["body"]), told, told["crosswalks"], codes)
+            translation_of(code, map_release_of(told["body"]), told, codes)
             for told in _parsed(row["maps"])
         ),
+        previously_coded_as=_conversion(code, row, codes, TranslationDirection.FORWARD),
+        later_coded_as=_conversion(code, row, codes, TranslationDirection.REVERSE),
         edits=tuple(_edit(edit, {**codes, code.id: code}) for edit in _parsed(row["edits"])),
         unit_limits=tuple(map(UnitLimit.model_validate, _parsed(row["unit_limits"]))),
         payment=tuple(map(PaymentFact.model_validate, _parsed(row["payment"]))),
         history=tuple(map(HistoryEntry.model_validate, _parsed(row["history"]))),
         sources=tuple(map(SectionSource.model_validate, _parsed(row["sources"]))),
     )
+
+
+def _conversion(
+    code: Code, row: Row, codes: Mapping[int, Code], direction: TranslationDirection
+) -> Translation | None:
+    is_reverse = direction is TranslationDirection.REVERSE
+    for told in _parsed(row["conversions"]):
+        if told["is_reverse"] is is_reverse:
+            return translation_of(code, map_release_of(told["body"]), told, codes, direction)
+    return None
 
 
 def _place(text: PageText) -> int:

@@ -10,10 +10,13 @@ from db import codes, crosswalks, keys, pages, usage_reads
 from db.pool import Database
 from graph.day import Day
 from metering.meter import Meter
-from schema.codes import Code, CodeKey, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
+from schema.codes import Code, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
 from schema.crosswalks import Crosswalk, Translation, TranslationDirection
 from schema.pages import Page
 from schema.usage import Decision, Redirect, ViewRequest
+
+BELOW_ROWS = 20
+"""Rows that each translation of a code below another is read with; further ones are read apart."""
 
 PageLookup = Page | tuple[Code, ...] | CodeMissing
 """A page; several candidates, when asked without a system; or why there is none."""
@@ -61,13 +64,8 @@ class DeprecatedAsked(NamedTuple):
 class RowsAsked(NamedTuple):
     """A part of what one map says about one code."""
 
-    source: CodeKey
-    kind: str
-    to: CodeSystemKey
-    direction: TranslationDirection
+    wanted: crosswalks.RowsWanted
     on: Day
-    first: int
-    start: int
 
     @classmethod
     def of(
@@ -76,10 +74,30 @@ class RowsAsked(NamedTuple):
         """The rows of `found` from place `start` on; it must have a source and a map."""
         assert found.source is not None
         assert found.map_release is not None
-        release = found.map_release
-        forward = direction is TranslationDirection.FORWARD
-        to = release.target_system if forward else release.source_system
-        return cls(found.source.key, release.kind, to, direction, on, first, start)
+        ids = (found.source.id, found.map_release.id)
+        return cls(crosswalks.RowsWanted(*ids, direction, first, start), on)
+
+
+class BelowAsked(NamedTuple):
+    """A part of what one map says about the codes below one code."""
+
+    wanted: crosswalks.BelowWanted
+    on: Day
+
+    @classmethod
+    def of(
+        cls,
+        found: Translation,
+        direction: TranslationDirection,
+        on: Day,
+        first: int,
+        after_seq: int | None,
+    ) -> Self:
+        """The codes below the source of `found` after a place; it must have a source and a map."""
+        assert found.source is not None
+        assert found.map_release is not None
+        ids = (found.source.id, found.map_release.id)
+        return cls(crosswalks.BelowWanted(*ids, direction, first, after_seq), on)
 
 
 class Loaders:
@@ -94,6 +112,7 @@ class Loaders:
         self.children: DataLoader[ChildrenAsked, codes.Children] = DataLoader(self._children)
         self.systems: DataLoader[Day, tuple[CodeSystem, ...]] = DataLoader(self._systems)
         self.rows: DataLoader[RowsAsked, tuple[Crosswalk, ...]] = DataLoader(self._rows)
+        self.below: DataLoader[BelowAsked, crosswalks.Below] = DataLoader(self._below)
         self.key_days: DataLoader[KeyDaysAsked, list[usage_reads.KeyDay]] = DataLoader(
             self._key_days
         )
@@ -143,20 +162,20 @@ class Loaders:
         return [await codes.code_systems(self._database, on.date) for on in asked]
 
     async def _rows(self, asked: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
-        async def read(alike: RowsAsked, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
-            found = await crosswalks.translations(
-                self._database,
-                [item.source for item in batch],
-                {alike.to},
-                alike.direction,
-                alike.on.date,
-                alike.first,
-                alike.start,
-            )
-            return [_rows_of(alike.kind, translations) for translations in found]
+        async def read(on: Day, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
+            wanted = [item.wanted for item in batch]
+            return await crosswalks.rows_of(self._database, wanted, on.date)
 
-        anyone = CodeKey(CodeSystemKey.DEMO, "")
-        return await _per_group(asked, lambda item: item._replace(source=anyone), read)
+        return await _per_group(asked, lambda item: item.on, read)
+
+    async def _below(self, asked: list[BelowAsked]) -> Sequence[crosswalks.Below]:
+        async def read(on: Day, batch: list[BelowAsked]) -> Sequence[crosswalks.Below]:
+            wanted = [item.wanted for item in batch]
+            return await crosswalks.translations_below(
+                self._database, wanted, on.date, rows_each=BELOW_ROWS
+            )
+
+        return await _per_group(asked, lambda item: item.on, read)
 
     async def _key_days(self, asked: list[KeyDaysAsked]) -> Sequence[list[usage_reads.KeyDay]]:
         async def read(
@@ -186,13 +205,6 @@ class Loaders:
 
     async def _decisions(self, asked: list[ViewRequest]) -> Sequence[Decision | Redirect]:
         return await self._meter.view(asked)
-
-
-def _rows_of(kind: str, translations: Sequence[Translation]) -> tuple[Crosswalk, ...]:
-    for found in translations:
-        if found.map_release is not None and found.map_release.kind == kind:
-            return found.crosswalks
-    return ()
 
 
 Asked = TypeVar("Asked")

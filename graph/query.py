@@ -26,6 +26,7 @@ from graph.lookup import (
 )
 from graph.masking import ErrorCode, coded
 from graph.opening import open_page
+from graph.rows_shown import rows_shown
 from graph.staff_query import StaffQueries
 from graph.types.codes import CodeSystem
 from graph.types.crosswalks import Translation, Translations
@@ -214,8 +215,9 @@ async def _translate(
     keys = [CodeKey(source.system, normalize(source.value) or "?") for source in sources]
     database = info.context.services.database
     try:
-        # No rows yet: each answer's own field says how many are wanted, and reads them together.
-        found = await crosswalk_reads.translations(database, keys, to, direction, on.date, first=0)
+        found = await crosswalk_reads.translations(
+            database, keys, to, direction, on.date, first=rows_shown(info)
+        )
     except StoreUnavailable as away:
         return unavailable(away)
     return Translations(

@@ -10,6 +10,7 @@ from graph.types import sections as types
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
 from graph.types.upgrade import UpgradeAction, UpgradeOffer
+from schema import crosswalks as shapes
 from schema.crosswalks import TranslationDirection
 from schema.pages import LockReason, Page, SectionKind
 from schema.people import ViewerKind
@@ -143,7 +144,7 @@ _NOUNS = {
     SectionKind.CROSSWALKS: ("crosswalk row", "crosswalk rows"),
     SectionKind.CODE_EDITS: ("code edit rule", "code edit rules"),
     SectionKind.COVERAGE_AND_PAYMENT: ("value", "values"),
-    SectionKind.HISTORY: ("release", "releases"),
+    SectionKind.HISTORY: ("entry", "entries"),
 }
 
 
@@ -192,7 +193,7 @@ def _content(kind: SectionKind, page: Page, on: Day) -> types.SectionContent:
         case SectionKind.COVERAGE_AND_PAYMENT:
             return _payment(page)
         case SectionKind.HISTORY:
-            return _history(page)
+            return _history(page, on)
 
 
 _TEXTS = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE})
@@ -271,7 +272,7 @@ def _payment(page: Page) -> types.CoverageAndPaymentContent:
     )
 
 
-def _history(page: Page) -> types.HistoryContent:
+def _history(page: Page, on: Day) -> types.HistoryContent:
     return types.HistoryContent(
         entries=[
             types.HistoryEntry(
@@ -282,5 +283,13 @@ def _history(page: Page) -> types.HistoryContent:
                 is_billable=entry.is_billable,
             )
             for entry in page.history
-        ]
+        ],
+        previously_coded_as=_conversion(page.previously_coded_as, TranslationDirection.FORWARD, on),
+        later_coded_as=_conversion(page.later_coded_as, TranslationDirection.REVERSE, on),
     )
+
+
+def _conversion(
+    told: shapes.Translation | None, direction: TranslationDirection, on: Day
+) -> Translation | None:
+    return Translation.of(told, direction, on) if told else None

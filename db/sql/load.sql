@@ -47,6 +47,17 @@ SELECT
 FROM code c
 WHERE c.system = $1::text;
 
+-- name: kinds
+-- Every code of a system with the kind that its last version gives it, in no order; null for one
+-- that only maps name.
+-- $1 system.
+SELECT
+    c.value,
+    (SELECT v.kind FROM code_version v WHERE v.code_id = c.id ORDER BY lower(v.valid) DESC LIMIT 1)
+        AS kind
+FROM code c
+WHERE c.system = $1::text;
+
 -- name: open_versions
 -- What is said today of every code of a system, in no order.
 -- $1 system.
