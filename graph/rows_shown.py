@@ -38,7 +38,8 @@ def _shown(selections: Iterable[Selection]) -> Iterator[int]:
 
 def _first_page(selected: SelectedField) -> int:
     """Rows up to the end of the page, 0 for one that continues another."""
-    first = selected.arguments.get("first", FIRST_DEFAULT)
-    if selected.arguments.get("after") is not None or not isinstance(first, int):
+    # A number that the document itself gives is its text here, one of a variable is a number.
+    first = str(selected.arguments.get("first", FIRST_DEFAULT))
+    if selected.arguments.get("after") is not None or not first.isdecimal():
         return 0
-    return min(max(first, 0), FIRST_MAX)
+    return min(int(first), FIRST_MAX)

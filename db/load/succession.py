@@ -42,14 +42,22 @@ class KnownCodes:
         )
 
     def within(self, span: Span) -> list[str]:
-        """The codes, or the categories, from the first to the last, both among them; empty where
-        nothing of it is known."""
+        """The codes, or the categories, from the first to the last, both among them. Of a range
+        that is gone as a whole, those that its last digit counts; empty where it counts nothing."""
         if span.first == span.last:
             return [span.first]
         known = self.groups if span.is_group else self.codes
         between = known[bisect_left(known, span.first) : bisect_right(known, span.last)]
         found = [value for value in between if _is_alike(value, span)]
-        return sorted({span.first, *found, span.last}) if found else []
+        return sorted({span.first, *found, span.last}) if found else _counted(span)
+
+
+def _counted(span: Span) -> list[str]:
+    """H8141, H8142 and H8143 for the first and the last of them."""
+    stem, first, last = span.first[:-1], span.first[-1], span.last[-1]
+    if span.last[:-1] != stem or not (first + last).isdigit():
+        return []
+    return [f"{stem}{digit}" for digit in range(int(first), int(last) + 1)]
 
 
 def _is_alike(value: str, span: Span) -> bool:

@@ -19,7 +19,7 @@ SELECT
     a.ordinal::integer AS ordinal, to_jsonb(s) AS source, m.body AS map_release, m.far_system,
     t.total_count, t.combination_count, t.no_map_count, t.equivalent_count, t.lists,
     t.crosswalks, k.codes,
-    (SELECT jsonb_agg(r.body) FROM releases_on($5::date) r) AS releases
+    (SELECT COALESCE(jsonb_agg(r.body), '[]') FROM releases_on($5::date) r) AS releases
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (system, value, ordinal)
 LEFT JOIN code c ON c.value = a.value AND c.system = a.system
 LEFT JOIN LATERAL code_on(c.id, $5::date) s ON true
@@ -42,7 +42,7 @@ ORDER BY a.ordinal, m.id;
 -- each; $5 rows of each to skip; all of one length; $6 the day asked about.
 SELECT
     t.crosswalks, k.codes,
-    (SELECT jsonb_agg(r.body) FROM releases_on($6::date) r) AS releases
+    (SELECT COALESCE(jsonb_agg(r.body), '[]') FROM releases_on($6::date) r) AS releases
 FROM unnest($1::integer[], $2::integer[], $3::boolean[], $4::integer[], $5::integer[])
     WITH ORDINALITY AS a (code_id, map_id, is_reverse, first, skipped, ordinal)
 CROSS JOIN LATERAL translation_of(a.code_id, a.map_id, a.is_reverse, a.first, a.skipped) t
@@ -71,7 +71,7 @@ SELECT
     a.ordinal::integer AS ordinal, b.below_count, p.left_count, p.seq, to_jsonb(s) AS source,
     t.total_count, t.combination_count, t.no_map_count, t.equivalent_count, t.lists, t.crosswalks,
     k.codes, m.body AS map_release,
-    (SELECT jsonb_agg(r.body) FROM releases_on($7::date) r) AS releases
+    (SELECT COALESCE(jsonb_agg(r.body), '[]') FROM releases_on($7::date) r) AS releases
 FROM unnest($1::integer[], $2::integer[], $3::boolean[], $4::integer[], $5::integer[])
     WITH ORDINALITY AS a (code_id, map_id, is_reverse, first, after_seq, ordinal)
 JOIN map_releases_on($7::date) m ON m.id = a.map_id

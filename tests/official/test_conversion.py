@@ -170,6 +170,7 @@ KNOWN = KnownCodes.of(
         ("Codes in Categories T15-T19", ["T15", "T17", "T19"]),
         ("S06.890A-S06.899A", ["S06890A", "S06891A", "S06899A"]),
         ("Z99.9", ["Z999"]),
+        ("H81.41-H81.43", ["H8141", "H8142", "H8143"]),
     ],
 )
 def test_a_range_stands_for_the_codes_of_it_that_are_known(
@@ -184,12 +185,14 @@ def test_a_range_stands_for_the_codes_of_it_that_are_known(
 
 
 def test_a_range_of_which_nothing_is_known_is_refused() -> None:
-    rows = conversion.read(SourceFile("table.csv", in_csv([("A00.1", 2020, "B10-B12")])))
+    rows = conversion.read(SourceFile("table.csv", in_csv([("A00.1", 2020, "B10.0-B12.0")])))
 
     with pytest.raises(FileRefused) as refused:
         edges("table.csv", rows, KNOWN)
 
-    assert refused.value.reason == "A001 names B10-B12, and none of it is known: load codes first"
+    assert (
+        refused.value.reason == "A001 names B10.0-B12.0, and none of it is known: load codes first"
+    )
 
 
 def test_a_row_that_the_table_repeats_is_taken_once() -> None:
