@@ -6,11 +6,12 @@ from typing import NamedTuple, Self, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from db import codes, crosswalks, keys, pages, usage_reads
+from db import codes, crosswalk_paths, crosswalks, keys, pages, usage_reads
 from db.pool import Database
 from graph.day import Day
 from metering.meter import Meter
-from schema.codes import Code, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
+from schema.codes import Code, CodeKey, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
+from schema.crosswalk_paths import CrosswalkPath
 from schema.crosswalks import Crosswalk, Translation, TranslationDirection
 from schema.pages import Page
 from schema.usage import Decision, Redirect, ViewRequest
@@ -44,6 +45,16 @@ class ChildrenAsked(NamedTuple):
     first: int
     after_position: int | None
     on: Day
+
+
+class PathsAsked(NamedTuple):
+    """A part of the ways that lead from a code through other systems."""
+
+    source: CodeKey
+    via: tuple[CodeSystemKey, ...]
+    on: Day
+    first: int
+    start: int
 
 
 class KeyDaysAsked(NamedTuple):
@@ -113,6 +124,7 @@ class Loaders:
         self.systems: DataLoader[Day, tuple[CodeSystem, ...]] = DataLoader(self._systems)
         self.rows: DataLoader[RowsAsked, tuple[Crosswalk, ...]] = DataLoader(self._rows)
         self.below: DataLoader[BelowAsked, crosswalks.Below] = DataLoader(self._below)
+        self.paths: DataLoader[PathsAsked, tuple[CrosswalkPath, ...]] = DataLoader(self._paths)
         self.key_days: DataLoader[KeyDaysAsked, list[usage_reads.KeyDay]] = DataLoader(
             self._key_days
         )
@@ -176,6 +188,20 @@ class Loaders:
             )
 
         return await _per_group(asked, lambda item: item.on, read)
+
+    async def _paths(self, asked: list[PathsAsked]) -> Sequence[tuple[CrosswalkPath, ...]]:
+        async def read(
+            alike: PathsAsked, batch: list[PathsAsked]
+        ) -> Sequence[tuple[CrosswalkPath, ...]]:
+            sources = [item.source for item in batch]
+            found = await crosswalk_paths.routes(
+                self._database, sources, alike.via, alike.on.date, alike.first, alike.start
+            )
+            # What fits in one question fits in its parts.
+            return [route.paths for route in found or ()]
+
+        anyone = CodeKey(CodeSystemKey.DEMO, "")
+        return await _per_group(asked, lambda item: item._replace(source=anyone), read)
 
     async def _key_days(self, asked: list[KeyDaysAsked]) -> Sequence[list[usage_reads.KeyDay]]:
         async def read(

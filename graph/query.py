@@ -9,9 +9,10 @@ import strawberry
 from db import crosswalks as crosswalk_reads
 from graph import nodes
 from graph.access import lacks, may_not_ask_catalogue
+from graph.batches import MOST, bound
 from graph.context import Info
+from graph.crosswalk_query import CrosswalkQueries
 from graph.day import Day
-from graph.limits import LIMITS
 from graph.lookup import (
     AsOf,
     CodeKeyInput,
@@ -24,7 +25,6 @@ from graph.lookup import (
     text_of,
     unavailable,
 )
-from graph.masking import ErrorCode, coded
 from graph.opening import open_page
 from graph.rows_shown import rows_shown
 from graph.staff_query import StaffQueries
@@ -43,7 +43,6 @@ from schema.accounts import ApiScope
 from schema.codes import CodeKey, CodeSystemKey, normalize
 from schema.crosswalks import TranslationDirection
 from schema.errors import StoreUnavailable
-from schema.people import ViewerKind
 
 CrosswalksResult = Annotated[
     Translations | Forbidden | InvalidInput | RateLimited | ServiceUnavailable,
@@ -51,16 +50,8 @@ CrosswalksResult = Annotated[
 ]
 
 
-MOST = "at most {} for guests, {} for registered readers and subscribers, {} for partners.".format(
-    *(
-        LIMITS[kind].list_items
-        for kind in (ViewerKind.GUEST, ViewerKind.REGISTERED, ViewerKind.PARTNER)
-    )
-)
-
-
 @strawberry.type
-class Query(StaffQueries):
+class Query(CrosswalkQueries, StaffQueries):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field
@@ -78,7 +69,7 @@ class Query(StaffQueries):
     ) -> list[Node | None] | None:
         """Several things by their ids, in the order of the ids; null for an id of nothing.
         Null as a whole, with an error, while the catalogue does not answer."""
-        _bound(info, "ids", len(ids))
+        bound(info, "ids", len(ids))
         return await nodes.nodes_by_id(info.context, ids)
 
     @strawberry.field
@@ -112,7 +103,7 @@ class Query(StaffQueries):
         as_of: AsOf = None,
     ) -> list[CodeLookupItem]:
         """The free facts of several codes, one answer for each, in the order asked."""
-        _bound(info, "refs", len(refs))
+        bound(info, "refs", len(refs))
         found = await _look_up(info, {("refs", str(n)): ref for n, ref in enumerate(refs)}, as_of)
         return [
             CodeLookupItem(requested=text_of(ref), result=result)
@@ -142,7 +133,7 @@ class Query(StaffQueries):
         context = info.context
         if refused := await may_not_ask_catalogue(context):
             return refused
-        _bound(info, "sources", len(sources))
+        bound(info, "sources", len(sources))
         on = day_of(as_of, context.today)
         if isinstance(on, InvalidInput):
             return on
@@ -174,13 +165,6 @@ class Query(StaffQueries):
             return asked
         path = ".".join(str(part) for part in info.path.as_list())
         return await open_page(info.context, asked, path, preview=preview)
-
-
-def _bound(info: Info, name: str, count: int) -> None:
-    most = info.context.limits.list_items
-    if count > most:
-        message = f"{name} has {count} items; at most {most} are answered at once."
-        raise coded(ErrorCode.BAD_USER_INPUT, message)
 
 
 async def _look_up(

@@ -12,13 +12,13 @@ from graph.context import Info
 from graph.types.crosswalks import OPTIONS_DEFAULT
 from graph.types.relay import FIRST_DEFAULT, FIRST_MAX
 
-_PAGES = frozenset({"crosswalks", "alternatives"})
+_PAGES = frozenset({"crosswalks", "alternatives", "paths"})
 _SCENARIO_ROWS = 5 * OPTIONS_DEFAULT
 """Rows that nearly every code with scenarios has at most; the rest are read apart."""
 
 
 def rows_shown(info: Info) -> int:
-    """The most rows of one translation that the selection below a field shows from the first on;
+    """The most rows or ways of one code that the selection below a field shows from the first on;
     0 where it shows none."""
     (field,) = info.selected_fields
     return max(_shown(field.selections), default=0)

@@ -57,7 +57,7 @@ ASKING = Asking(
         "Date": ['"2026-11-23"'],
         "DateTime": ['"2026-11-23T00:00:00Z"'],
     },
-    named={"system": "DEMO", "after": "null"},
+    named={"system": "DEMO", "after": "null", "via": "[ICD10CM]"},
 )
 
 ALL = frozenset(SectionKind)

@@ -30,6 +30,7 @@ ASKED = {
     "Query.code": f"code(ref: {{key: {CODE}}}) {{ __typename }}",
     "Query.codes": f"codes(refs: [{{key: {CODE}}}]) {{ requested }}",
     "Query.crosswalks": f"crosswalks(sources: [{CODE}]) {{ %s }}",
+    "Query.crosswalkPaths": "crosswalkPaths(sources: [], via: [ICD9CM_DX]) { %s }",
     "Query.codePage": f"codePage(ref: {{key: {CODE}}}) {{ %s }}",
     "Query.plans": "plans { %s }",
     "Query.account": 'account(ref: {email: "nobody@codes.example"}) { %s }',
