@@ -9,11 +9,10 @@ from collections.abc import Iterable, Iterator
 from strawberry.types.nodes import SelectedField, Selection
 
 from graph.context import Info
-from graph.types.crosswalks import OPTIONS_DEFAULT
 from graph.types.relay import FIRST_DEFAULT, FIRST_MAX
 
 _PAGES = frozenset({"crosswalks", "alternatives", "paths"})
-_SCENARIO_ROWS = 5 * OPTIONS_DEFAULT
+_SCENARIO_ROWS = 50
 """Rows that nearly every code with scenarios has at most; the rest are read apart."""
 
 

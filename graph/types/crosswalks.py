@@ -28,7 +28,7 @@ from schema.crosswalks import Relationship, TranslationDirection, TranslationSta
 
 _HERE = strawberry.lazy("graph.types.crosswalks")
 
-OPTIONS_DEFAULT = 10
+OPTIONS_DEFAULT = 5
 """Options of one choice list that are returned unasked: few have more, and there are many lists."""
 
 for published in (Relationship, TranslationStatus, TranslationDirection):

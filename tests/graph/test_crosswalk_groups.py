@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import OperationDefinitionNode, parse
 
 from db.load import gem
 from db.load.official_maps import gem_step
@@ -14,6 +15,11 @@ from db.load.source import SourceFile, package_folder
 from db.load.transaction import load
 from db.pool import Database
 from graph import ids
+from graph.api import api
+from graph.documents import core_schema
+from graph.estimate import ListFinder, fields_asked
+from graph.limits import LIMITS
+from schema.people import ViewerKind
 from tests.graph.conftest import asking, services_on
 from tests.official.gem import text
 
@@ -111,7 +117,8 @@ async def test_a_scenario_has_a_list_of_choices_for_each_of_its_places(
 
 
 async def test_a_code_may_have_alternatives_and_scenarios(ask_as: Any) -> None:
-    (item,) = await told(ask_as("PARTNER"), source("ICD9CM_DX", "24951"), "ICD10CM")
+    fields = GROUPS.replace("options", "options(first: 9)")
+    (item,) = await told(ask_as("PARTNER"), source("ICD9CM_DX", "24951"), "ICD10CM", fields)
 
     assert item["status"] == "AMBIGUOUS"
     assert targets(item["alternatives"]) == ["E08.39", "E09.39"]
@@ -205,6 +212,18 @@ async def test_a_value_of_two_systems_is_translated_for_each_that_is_named(ask_a
         ("ICD9CM_DX", "EQUIVALENT"),
         ("ICD9CM_DX", "NOT_LOADED"),
     ]
+
+
+def test_a_full_batch_of_groups_is_within_what_a_partner_may_ask() -> None:
+    schema = core_schema(api())
+    values = (f"{number}" for number in range(LIMITS[ViewerKind.PARTNER].list_items))
+    document = parse(ASK % (source("ICD9CM_DX", *values), "ICD10CM", "", GROUPS))
+    (operation,) = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+
+    asked = fields_asked(ListFinder(schema, {}, operation).lists(), {})
+
+    assert asked < LIMITS[ViewerKind.PARTNER].answer_fields
 
 
 class Watched(Database):
