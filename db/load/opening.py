@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +15,11 @@ MOST_BYTES = 600_000_000
 NCCI edits, has a fifth of it."""
 MOST_MEMBERS = 500
 """Most members of an archive."""
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, ValueError, OSError),
+    # A member without a name.
+    IndexError,
+)
 
 
 def opened(path: Path) -> list[SourceFile]:
@@ -70,7 +76,7 @@ def unpacked(archive: SourceFile) -> list[SourceFile]:
                 room -= len(content)
                 files.append(SourceFile(Path(item.filename).name, content))
             return files
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError) as broken:
+    except _BROKEN as broken:
         raise FileRefused(archive.name, f"is not a whole zip archive: {broken}") from broken
 
 
