@@ -131,9 +131,7 @@ def test_a_row_that_is_numbered_in_both_is_part_of_a_combination_whatever_its_fl
         (b"0011  A001    00000", 0, "0011 to A001 comes twice with the flags 00000"),
     ],
 )
-def test_an_odd_row_of_text_is_refused_with_its_place(
-    row: bytes, column: int, reason: str
-) -> None:
+def test_an_odd_row_of_text_is_refused_with_its_place(row: bytes, column: int, reason: str) -> None:
     file = SourceFile("gem.txt", b"0011  A001    00000\n" + row + b"\n")
 
     with pytest.raises(FileRefused) as refused:
