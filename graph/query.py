@@ -26,6 +26,7 @@ from graph.lookup import (
     unavailable,
 )
 from graph.opening import open_page
+from graph.release_query import ReleaseQueries
 from graph.rows_shown import rows_shown
 from graph.staff_query import StaffQueries
 from graph.types.codes import CodeSystem
@@ -51,7 +52,7 @@ CrosswalksResult = Annotated[
 
 
 @strawberry.type
-class Query(CrosswalkQueries, StaffQueries):
+class Query(CrosswalkQueries, ReleaseQueries, StaffQueries):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field

@@ -10,12 +10,13 @@ from graph.types import sections as types
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
 from graph.types.upgrade import UpgradeAction, UpgradeOffer
-from schema import crosswalks as shapes
 from schema.crosswalks import TranslationDirection
 from schema.pages import LockReason, Page, SectionKind
 from schema.people import ViewerKind
 from schema.plans import Plan
-from schema.sections import emptiness, section_item_count
+from schema.sections import emptiness, older_notes, section_item_count
+
+FORWARD, REVERSE = TranslationDirection.FORWARD, TranslationDirection.REVERSE
 
 
 class Grant(Enum):
@@ -133,7 +134,7 @@ def _section(
         title=title,
         position=position,
         copyright=next((text.copyright for text in page.texts if text.kind is kind), None),
-        introduction=None if kind in _TEXTS else _written(kind, page),
+        introduction=None if kind in _TEXTS else _introduction(kind, page),
         content=_content(kind, page, on),
     )
 
@@ -207,6 +208,16 @@ def _written(kind: SectionKind, page: Page) -> types.TextContent | None:
     return None
 
 
+def _introduction(kind: SectionKind, page: Page) -> types.TextContent | None:
+    """What somebody wrote about the section; above notes of an older release, whose they are."""
+    written = _written(kind, page)
+    reason = older_notes(page) if kind is SectionKind.GUIDELINES else None
+    if reason is None:
+        return written
+    text = reason if written is None else f"{reason}\n\n{written.text}"
+    return types.TextContent(text=text, format=types.TextFormat.MARKDOWN)
+
+
 def _title(page: Page) -> types.TextContent:
     return types.TextContent(text=page.code.title or "", format=types.TextFormat.PLAIN)
 
@@ -235,9 +246,7 @@ def _modifiers(page: Page, on: Day) -> types.ModifiersContent:
 
 def _crosswalks(page: Page, on: Day) -> types.CrosswalksContent:
     return types.CrosswalksContent(
-        translations=[
-            Translation.of(found, TranslationDirection.FORWARD, on) for found in page.translations
-        ]
+        translations=[Translation.of(found, FORWARD, on) for found in page.translations]
     )
 
 
@@ -276,6 +285,7 @@ def _history(page: Page, on: Day) -> types.HistoryContent:
     return types.HistoryContent(
         entries=[
             types.HistoryEntry(
+                change=entry.change,
                 release_label=entry.release_label,
                 effective_from=entry.effective_from,
                 effective_to=entry.effective_to,
@@ -284,12 +294,6 @@ def _history(page: Page, on: Day) -> types.HistoryContent:
             )
             for entry in page.history
         ],
-        previously_coded_as=_conversion(page.previously_coded_as, TranslationDirection.FORWARD, on),
-        later_coded_as=_conversion(page.later_coded_as, TranslationDirection.REVERSE, on),
+        previously_coded_as=Translation.where(page.previously_coded_as, FORWARD, on),
+        later_coded_as=Translation.where(page.later_coded_as, REVERSE, on),
     )
-
-
-def _conversion(
-    told: shapes.Translation | None, direction: TranslationDirection, on: Day
-) -> Translation | None:
-    return Translation.of(told, direction, on) if told else None

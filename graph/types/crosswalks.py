@@ -259,6 +259,13 @@ class Translation:
             on=on,
         )
 
+    @classmethod
+    def where(
+        cls, found: shapes.Translation | None, direction: TranslationDirection, on: Day
+    ) -> Self | None:
+        """The same where a map says something; None where none does."""
+        return cls.of(found, direction, on) if found else None
+
 
 @strawberry.type
 class Translations:
