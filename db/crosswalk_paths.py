@@ -92,13 +92,16 @@ def _verdict(
     if code is None:
         reason = f"{key.system.short_name} has no code {printed(key)}."
         return TranslationStatus.UNKNOWN_CODE, reason
+    reached = tuple(row["reached"] or ())
+    ends = [*systems, None][len(reached) : len(reached) + 2]
     counts = PathCounts(
         total=row["path_count"] or 0,
         chosen=row["chosen_count"] or 0,
         combination=row["combination_count"] or 0,
         equivalent=row["equivalent_count"] or 0,
         no_map=row["no_map_count"] or 0,
-        reached=tuple(row["reached"] or ()),
+        ends_at_groups=ends in json.loads(row["groupings"]),
+        reached=reached,
     )
     return route_verdict(code, systems, counts)
 

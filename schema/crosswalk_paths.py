@@ -1,4 +1,4 @@
-"""Ways from a code through several maps, one after the other."""
+"""Ways from a code through several maps and groupings, one after the other."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -61,6 +61,8 @@ class PathCounts(Shape):
     """Ways of equivalences only."""
     no_map: int
     """Rows that say that nothing corresponds to a code on a way."""
+    ends_at_groups: bool = False
+    """Whether the ways end where a grouping has no group for their codes, which is an answer."""
     reached: tuple[int, ...]
     """How many codes each step came to, the steps that came to none left out."""
 
@@ -83,7 +85,8 @@ def route_verdict(
     """
     printed, last = code.display, systems[-1].short_name
     if counts.total == 0:
-        status = TranslationStatus.NO_MAP if counts.no_map else TranslationStatus.UNKNOWN_CODE
+        is_told = counts.no_map or counts.ends_at_groups
+        status = TranslationStatus.NO_MAP if is_told else TranslationStatus.UNKNOWN_CODE
         return status, _dead_end(printed, systems, counts)
     if counts.combination == counts.total:
         reason = f"Every way from {printed} to {last} leads through a combination of codes."
@@ -92,7 +95,8 @@ def route_verdict(
         reason = f"{counts.chosen} codes are on the ways from {printed}; the record must decide."
         return TranslationStatus.AMBIGUOUS, reason
     if counts.equivalent == counts.total:
-        return TranslationStatus.EQUIVALENT, f"Every step from {printed} to {last} is equivalent."
+        reason = f"One code is on the way from {printed}, equivalent to it."
+        return TranslationStatus.EQUIVALENT, reason
     return TranslationStatus.APPROXIMATE, f"One code is on the way from {printed}, near in meaning."
 
 
@@ -101,6 +105,8 @@ def _dead_end(printed: str, systems: Sequence[CodeSystemKey], counts: PathCounts
     at = len(counts.reached)
     here, there = systems[at].short_name, systems[at + 1].short_name
     code = printed if at == 0 else f"any code of {here} that {printed} leads to"
+    if counts.ends_at_groups:
+        return f"No group of {there} holds {code}."
     if counts.no_map:
         return f"The map from {here} to {there} says that nothing corresponds to {code}."
     return f"No map from {here} to {there} names {code}."

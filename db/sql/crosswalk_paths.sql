@@ -1,17 +1,17 @@
 -- name: paths
--- The ways from each source through several maps, in the order asked. `source` is null for an
+-- The ways from each source through several maps and groupings, in the order asked. `source` is null for an
 -- unknown code; `path_count` counts the ways that arrive, `chosen_count` the codes that a crosswalk
 -- led to last, `combination_count` and `equivalent_count` the ways with a combination in them and
 -- those of equivalences only; `paths` is a JSON array of ways behind the first $7, $6 at most, by the
 -- codes on them: each an array of rows as of the function `translation_of`; `reached` an array of how
--- many codes each step has come to, `no_map_count` the rows that say there is none to go to; `maps` the maps by step, `codes` the facts of the codes named,
+-- many codes each step has come to, `no_map_count` the rows that say there is none to go to; `maps` all maps in force, `groupings` the pairs of systems that groupings alone join, `codes` the facts of the codes named,
 -- `releases` those of all releases, `walked` the steps taken in all, $4 where there were more.
 -- $1 systems of the sources; $2 their stored values, as many; $3 the systems to go to, one after the
 -- other; $4 most steps; $5 the day asked about; $6 most paths of each; $7 paths of each to skip.
 WITH RECURSIVE map AS MATERIALIZED (
     SELECT m.id, m.role, m.source_system, m.target_system, m.body
     FROM map_releases_on($5::date) m
-    WHERE m.role = 'CROSSWALK' AND m.valid @> $5::date
+    WHERE m.role IN ('CROSSWALK', 'GROUPING') AND m.valid @> $5::date
 ),
 walk (
     ordinal, step, system, code_id, chosen_id, is_equivalent, is_combination, trail, row_ids, hops
@@ -23,14 +23,16 @@ walk (
     JOIN code c ON c.value = a.value AND c.system = a.system
     UNION ALL
     SELECT
-        w.ordinal, w.step + 1, m.target_system, e.target_id, e.target_id,
-        w.is_equivalent AND e.relationship = 'EQUIVALENT', w.is_combination OR e.is_combination,
-        w.trail || t.value, w.row_ids || e.id,
+        w.ordinal, w.step + 1, m.target_system, e.target_id,
+        -- A code is in all groups that hold it: being in several is no choice.
+        CASE m.role WHEN 'GROUPING' THEN w.chosen_id ELSE e.target_id END,
+        w.is_equivalent AND (m.role = 'GROUPING' OR e.relationship = 'EQUIVALENT'),
+        w.is_combination OR e.is_combination, w.trail || t.value, w.row_ids || e.id,
         w.hops || jsonb_build_object(
-            'id', e.id, 'source_id', e.source_id, 'target_id', e.target_id,
+            'id', e.id, 'source_id', w.code_id, 'target_id', e.target_id,
             'relationship', e.relationship, 'is_approximate', e.is_approximate,
             'is_combination', e.is_combination, 'scenario', e.scenario,
-            'choice_list', e.choice_list, 'map_release_id', e.map_release_id,
+            'choice_list', e.choice_list, 'map_release_id', m.id,
             'printed', e.attrs ->> 'printed', 'effective_from', e.attrs ->> 'effective_from'
         )
     FROM walk w
@@ -82,6 +84,13 @@ SELECT
     a.ordinal::integer AS ordinal, to_jsonb(s) AS source, p.path_count, p.chosen_count,
     p.combination_count, p.equivalent_count, p.paths, r.reached, r.no_map_count, k.codes,
     (SELECT COALESCE(jsonb_agg(m.body), '[]') FROM map m) AS maps,
+    (SELECT COALESCE(jsonb_agg(g.pair), '[]')
+     FROM (
+         SELECT jsonb_build_array(m.source_system, m.target_system) AS pair
+         FROM map m
+         GROUP BY m.source_system, m.target_system
+         HAVING bool_and(m.role = 'GROUPING')
+     ) g) AS groupings,
     (SELECT COALESCE(jsonb_agg(r.body), '[]') FROM releases_on($5::date) r) AS releases,
     (SELECT count(*)::integer FROM walked) AS walked
 FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS a (system, value, ordinal)

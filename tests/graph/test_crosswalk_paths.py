@@ -126,9 +126,11 @@ async def test_more_ways_than_can_be_followed_are_refused_as_a_whole(catalogue: 
     assert (len(found[0].paths), found[0].total_count) == (1, 533)
 
 
-def a_map(kind: str, source: CodeSystemKey, target: CodeSystemKey, *rows: EdgeRow) -> Any:
+def a_map(
+    kind: str, source: CodeSystemKey, target: CodeSystemKey, *rows: EdgeRow, role: Any = "CROSSWALK"
+) -> Any:
     edition = Edition(
-        subject=CodeMap(kind, "CROSSWALK", source, target),
+        subject=CodeMap(kind, role, source, target),
         label="1",
         effective_from=date(2024, 1, 1),
         publisher="nobody",
@@ -169,12 +171,59 @@ SECOND = a_map(
     EdgeRow("A08", "H8", NARROWER),
     EdgeRow("Z99", "H9", NARROWER),
 )
+GROUPS = a_map(
+    "GROUPS",
+    ICD10CM,
+    HCC,
+    EdgeRow("A01", "H1", NARROWER),
+    EdgeRow("A01", "H2", NARROWER),
+    EdgeRow("A02", "H2", NARROWER),
+    role="GROUPING",
+)
 
 
 @pytest.mark.parametrize(
     ("value", "status", "reason", "relationships"),
     [
-        ("001", "EQUIVALENT", "Every step from 001 to HCC is equivalent.", ["EQUIVALENT"]),
+        (
+            "001",
+            "EQUIVALENT",
+            "One code is on the way from 001, equivalent to it.",
+            ["SOURCE_NARROWER"] * 2,
+        ),
+        ("002", "APPROXIMATE", "One code is on the way from 002, near in meaning.", ["RELATED_TO"]),
+        (
+            "003",
+            "AMBIGUOUS",
+            "2 codes are on the ways from 003; the record must decide.",
+            ["RELATED_TO"] * 3,
+        ),
+        ("006", "NO_MAP", "No group of HCC holds any code of ICD-10-CM that 006 leads to.", []),
+    ],
+)
+async def test_a_code_is_in_all_groups_that_hold_it_and_only_codes_are_a_choice(
+    database: Database,
+    database_url: str,
+    redis_url: str,
+    value: str,
+    status: str,
+    reason: str,
+    relationships: list[str],
+) -> None:
+    await load(database_url, [FIRST, GROUPS])
+    async with services_on(database, redis_url) as services:
+        asked = source("ICD9CM_DX", value)
+        (route,) = await ways(asking(services, "PARTNER"), asked, "ICD10CM, HCC")
+
+    assert (route["status"], route["reason"]) == (status, reason)
+    found = [edge["node"]["relationship"] for edge in route["paths"]["edges"]]
+    assert found == relationships
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "reason", "relationships"),
+    [
+        ("001", "EQUIVALENT", "One code is on the way from 001, equivalent to it.", ["EQUIVALENT"]),
         ("002", "APPROXIMATE", "One code is on the way from 002, near in meaning.", ["RELATED_TO"]),
         (
             "003",
