@@ -99,7 +99,7 @@ async def codes_by_ref(database: Database, refs: Sequence[CodeRef], on: date) ->
 
 
 async def map_releases(database: Database, on: date) -> tuple[MapRelease, ...]:
-    """Every release of a crosswalk between systems, in the order loaded."""
+    """Every release of a crosswalk, a succession or a grouping, in the order loaded."""
     rows = await database.fetch(_SQL["map_releases"], on)
     return tuple(map_release_of(json.loads(row["body"])) for row in rows)
 

@@ -14,6 +14,7 @@ from db.groupings import editions_in, grouping_of
 from db.pool import Database
 from db.queries import statements
 from schema.codes import Code, CodeMissing, MissingReason
+from schema.crosswalks import Translation, TranslationDirection
 from schema.groupings import Grouping, GroupingKind
 from schema.pages import (
     HistoryEntry,
@@ -70,7 +71,7 @@ def _page(code: Code, row: Row, on: date) -> Page:
             for use in _parsed(row["modifiers"])
         ),
         translations=tuple(
-            translation_of(code, map_release_of(told["body"]), told, told["crosswalks"], codes)
+            translation_of(code, map_release_of(told["body"]), told, codes)
             for told in _parsed(row["maps"])
         ),
         edits=tuple(pair_edit_of(edit, known) for edit in edits["edits"]),
@@ -78,12 +79,24 @@ def _page(code: Code, row: Row, on: date) -> Page:
         add_ons=tuple(add_on_of(rule, known) for rule in add_ons["rules"]),
         add_on_count=add_ons["total_count"],
         unit_limits=tuple(map(unit_limit_of, _parsed(row["unit_limits"]))),
+        previously_coded_as=_conversion(code, row, codes, TranslationDirection.FORWARD),
+        later_coded_as=_conversion(code, row, codes, TranslationDirection.REVERSE),
         payment=tuple(map(PaymentFact.model_validate, _parsed(row["payment"]))),
         groupings=_groupings(row, codes),
         relative_values=tuple(map(relative_value_of, relative_values_in(row["relative_values"]))),
         history=tuple(map(HistoryEntry.model_validate, _parsed(row["history"]))),
         sources=tuple(map(SectionSource.model_validate, _parsed(row["sources"]))),
     )
+
+
+def _conversion(
+    code: Code, row: Row, codes: Mapping[int, Code], direction: TranslationDirection
+) -> Translation | None:
+    is_reverse = direction is TranslationDirection.REVERSE
+    for told in _parsed(row["conversions"]):
+        if told["is_reverse"] is is_reverse:
+            return translation_of(code, map_release_of(told["body"]), told, codes, direction)
+    return None
 
 
 def _place(text: PageText) -> int:

@@ -17,6 +17,7 @@ from graph.license_cli import license_app
 from graph.load_cli import load_app
 from graph.load_edits_cli import load_edits_app
 from graph.load_icd10_cli import icd10_app
+from graph.load_maps_cli import maps_app
 from graph.mail_cli import mail_app
 from graph.staff_cli import staff_app
 from schema.errors import CodestileError
@@ -36,6 +37,7 @@ load_app.add_typer(icd10_app)
 load_app.add_typer(load_edits_app)
 app.add_typer(load_app, name="load")
 app.add_typer(license_app, name="license")
+load_app.add_typer(maps_app)
 ledger_app.add_typer(desk_app)
 app.add_typer(ledger_app, name="ledger")
 ledger_app.add_typer(mending_app)

@@ -38,6 +38,9 @@ PAGE_MAX = 100
 ASSUMED_LIST_LENGTH = 5
 """Items of a list that need not be given a size or a list, as a breadcrumb or the sections of a
 page: few, and not the caller's choice."""
+ASSUMED_LENGTHS = {"Translation.scenarios": 2, "Scenario.choiceLists": 2}
+"""The same of lists that official files bound: of the 4,900 diagnoses and 215 procedures that have
+combinations in General Equivalence Mappings, nine in ten have one scenario of two lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +160,13 @@ class ListFinder:
         if not is_composite_type(named):
             return one
         inside = self._in(node.selection_set, named, "first" in field.args)
-        size = self._size(node, field, is_paged)
+        size = self._size(f"{parent.name}.{node.name.value}", node, field, is_paged)
         if size is None:
             return one + inside
         return _Selected(1, (ListField(size, inside.fields, inside.lists),))
 
     def _size(
-        self, node: FieldNode, field: GraphQLField, is_paged: bool
+        self, named: str, node: FieldNode, field: GraphQLField, is_paged: bool
     ) -> int | VariableSize | None:
         """The field's own number of items; None when it is no list, or the list of a page.
 
@@ -177,7 +180,7 @@ class ListFinder:
                 return self._sized_by(given.get(name), 0)
         if not is_list_type(get_nullable_type(field.type)) or is_paged:
             return None
-        return ASSUMED_LIST_LENGTH
+        return ASSUMED_LENGTHS.get(named, ASSUMED_LIST_LENGTH)
 
     def _sized_by(self, value: ValueNode | None, default: int) -> int | VariableSize:
         if isinstance(value, VariableNode):

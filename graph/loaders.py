@@ -7,17 +7,21 @@ from typing import NamedTuple, Self, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from db import codes, crosswalks, edits, keys, licenses, pages, usage_reads
+from db import codes, crosswalk_paths, crosswalks, edits, keys, licenses, pages, usage_reads
 from db.loaded import Loaded
 from db.pool import Database
 from graph.day import Day
 from metering.meter import Meter
 from schema.codes import Code, CodeKey, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
+from schema.crosswalk_paths import CrosswalkPath
 from schema.crosswalks import Crosswalk, Translation, TranslationDirection
 from schema.edits import AddOnRule, CodePairEdit
 from schema.licenses import LicensedText
 from schema.pages import Page
 from schema.usage import Decision, Redirect, ViewRequest
+
+BELOW_ROWS = 20
+"""Rows that each translation of a code below another is read with; further ones are read apart."""
 
 PageLookup = Page | tuple[Code, ...] | CodeMissing
 """A page; several candidates, when asked without a system; or why there is none."""
@@ -58,6 +62,16 @@ class ChildrenAsked(NamedTuple):
     on: Day
 
 
+class PathsAsked(NamedTuple):
+    """A part of the ways that lead from a code through other systems."""
+
+    source: CodeKey
+    via: tuple[CodeSystemKey, ...]
+    on: Day
+    first: int
+    start: int
+
+
 class KeyDaysAsked(NamedTuple):
     """What one key viewed on the days of a time."""
 
@@ -76,13 +90,8 @@ class DeprecatedAsked(NamedTuple):
 class RowsAsked(NamedTuple):
     """A part of what one map says about one code."""
 
-    source: CodeKey
-    kind: str
-    to: CodeSystemKey
-    direction: TranslationDirection
+    wanted: crosswalks.RowsWanted
     on: Day
-    first: int
-    start: int
 
     @classmethod
     def of(
@@ -91,10 +100,30 @@ class RowsAsked(NamedTuple):
         """The rows of `found` from place `start` on; it must have a source and a map."""
         assert found.source is not None
         assert found.map_release is not None
-        release = found.map_release
-        forward = direction is TranslationDirection.FORWARD
-        to = release.target_system if forward else release.source_system
-        return cls(found.source.key, release.kind, to, direction, on, first, start)
+        ids = (found.source.id, found.map_release.id)
+        return cls(crosswalks.RowsWanted(*ids, direction, first, start), on)
+
+
+class BelowAsked(NamedTuple):
+    """A part of what one map says about the codes below one code."""
+
+    wanted: crosswalks.BelowWanted
+    on: Day
+
+    @classmethod
+    def of(
+        cls,
+        found: Translation,
+        direction: TranslationDirection,
+        on: Day,
+        first: int,
+        after_seq: int | None,
+    ) -> Self:
+        """The codes below the source of `found` after a place; it must have a source and a map."""
+        assert found.source is not None
+        assert found.map_release is not None
+        ids = (found.source.id, found.map_release.id)
+        return cls(crosswalks.BelowWanted(*ids, direction, first, after_seq), on)
 
 
 class TranslationsAsked(NamedTuple):
@@ -141,6 +170,8 @@ class Loaders:
         self.add_ons: DataLoader[RulesAsked, tuple[AddOnRule, ...]] = DataLoader(
             partial(self._rules, edits.add_ons)
         )
+        self.below: DataLoader[BelowAsked, crosswalks.Below] = DataLoader(self._below)
+        self.paths: DataLoader[PathsAsked, tuple[CrosswalkPath, ...]] = DataLoader(self._paths)
         self.key_days: DataLoader[KeyDaysAsked, list[usage_reads.KeyDay]] = DataLoader(
             self._key_days
         )
@@ -199,17 +230,31 @@ class Loaders:
         return [await self._loaded.systems(on.date) for on in asked]
 
     async def _rows(self, asked: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
-        async def read(alike: RowsAsked, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
-            found = await crosswalks.translations(
-                self._database,
-                [item.source for item in batch],
-                {alike.to},
-                alike.direction,
-                alike.on.date,
-                alike.first,
-                alike.start,
+        async def read(on: Day, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
+            wanted = [item.wanted for item in batch]
+            return await crosswalks.rows_of(self._database, wanted, on.date)
+
+        return await _per_group(asked, lambda item: item.on, read)
+
+    async def _below(self, asked: list[BelowAsked]) -> Sequence[crosswalks.Below]:
+        async def read(on: Day, batch: list[BelowAsked]) -> Sequence[crosswalks.Below]:
+            wanted = [item.wanted for item in batch]
+            return await crosswalks.translations_below(
+                self._database, wanted, on.date, rows_each=BELOW_ROWS
             )
-            return [_rows_of(alike.kind, translations) for translations in found]
+
+        return await _per_group(asked, lambda item: item.on, read)
+
+    async def _paths(self, asked: list[PathsAsked]) -> Sequence[tuple[CrosswalkPath, ...]]:
+        async def read(
+            alike: PathsAsked, batch: list[PathsAsked]
+        ) -> Sequence[tuple[CrosswalkPath, ...]]:
+            sources = [item.source for item in batch]
+            found = await crosswalk_paths.routes(
+                self._database, sources, alike.via, alike.on.date, alike.first, alike.start
+            )
+            # What fits in one question fits in its parts.
+            return [route.paths for route in found or ()]
 
         return await _per_group(asked, lambda item: item._replace(source=_ANYONE), read)
 
@@ -269,14 +314,6 @@ class Loaders:
 
 _ANYONE = CodeKey(CodeSystemKey.DEMO, "")
 """Stands for the code where questions are compared that differ in nothing else."""
-
-
-def _rows_of(kind: str, translations: Sequence[Translation]) -> tuple[Crosswalk, ...]:
-    for found in translations:
-        if found.map_release is not None and found.map_release.kind == kind:
-            return found.crosswalks
-    return ()
-
 
 Asked = TypeVar("Asked")
 Group = TypeVar("Group", bound=Hashable)

@@ -11,6 +11,7 @@ from graph import nodes
 from graph.access import lacks, may_not_ask_catalogue
 from graph.batches import MOST, bound
 from graph.context import Info
+from graph.crosswalk_query import CrosswalkQueries
 from graph.day import Day
 from graph.edits_query import EditQueries
 from graph.grouping_query import GroupingQueries
@@ -29,6 +30,7 @@ from graph.lookup import (
 )
 from graph.opening import open_page
 from graph.release_query import ReleaseQueries
+from graph.rows_shown import rows_shown
 from graph.staff_query import StaffQueries
 from graph.text_query import TextQueries
 from graph.types.codes import CodeSystem
@@ -54,7 +56,9 @@ CrosswalksResult = Annotated[
 
 
 @strawberry.type
-class Query(GroupingQueries, EditQueries, ReleaseQueries, StaffQueries, TextQueries):
+class Query(
+    CrosswalkQueries, GroupingQueries, EditQueries, ReleaseQueries, StaffQueries, TextQueries
+):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field
@@ -202,8 +206,9 @@ async def _translate(
     keys = [CodeKey(source.system, normalize(source.value) or "?") for source in sources]
     database = info.context.services.database
     try:
-        # No rows yet: each answer's own field says how many are wanted, and reads them together.
-        found = await crosswalk_reads.translations(database, keys, to, direction, on.date, first=0)
+        found = await crosswalk_reads.translations(
+            database, keys, to, direction, on.date, first=rows_shown(info)
+        )
     except StoreUnavailable as away:
         return unavailable(away)
     return Translations(

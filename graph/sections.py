@@ -19,6 +19,8 @@ from schema.people import ViewerKind
 from schema.plans import Plan
 from schema.sections import emptiness, older_notes, section_item_count
 
+FORWARD, REVERSE = TranslationDirection.FORWARD, TranslationDirection.REVERSE
+
 
 class Grant(Enum):
     """What the meter said about the page as a whole."""
@@ -156,7 +158,7 @@ _NOUNS = {
     SectionKind.CROSSWALKS: ("crosswalk row", "crosswalk rows"),
     SectionKind.CODE_EDITS: ("code edit rule", "code edit rules"),
     SectionKind.COVERAGE_AND_PAYMENT: ("value", "values"),
-    SectionKind.HISTORY: ("change", "changes"),
+    SectionKind.HISTORY: ("entry", "entries"),
 }
 
 
@@ -205,7 +207,7 @@ def _content(kind: SectionKind, page: Page, on: Day) -> types.SectionContent:
         case SectionKind.COVERAGE_AND_PAYMENT:
             return _payment(page, on)
         case SectionKind.HISTORY:
-            return _history(page)
+            return _history(page, on)
 
 
 _TEXTS = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE})
@@ -258,9 +260,7 @@ def _modifiers(page: Page, on: Day) -> types.ModifiersContent:
 
 def _crosswalks(page: Page, on: Day) -> types.CrosswalksContent:
     return types.CrosswalksContent(
-        translations=[
-            Translation.of(found, TranslationDirection.FORWARD, on) for found in page.translations
-        ]
+        translations=[Translation.of(found, FORWARD, on) for found in page.translations]
     )
 
 
@@ -280,7 +280,7 @@ def _payment(page: Page, on: Day) -> types.CoverageAndPaymentContent:
     )
 
 
-def _history(page: Page) -> types.HistoryContent:
+def _history(page: Page, on: Day) -> types.HistoryContent:
     return types.HistoryContent(
         entries=[
             types.HistoryEntry(
@@ -292,5 +292,7 @@ def _history(page: Page) -> types.HistoryContent:
                 is_billable=entry.is_billable,
             )
             for entry in page.history
-        ]
+        ],
+        previously_coded_as=Translation.where(page.previously_coded_as, FORWARD, on),
+        later_coded_as=Translation.where(page.later_coded_as, REVERSE, on),
     )

@@ -208,6 +208,11 @@ class Page(Shape):
     """The code alone first, then by modifier."""
     history: tuple[HistoryEntry, ...]
     """Newest first."""
+    previously_coded_as: Translation | None = None
+    """What the conditions of the code were coded as before it; None where no table says."""
+    later_coded_as: Translation | None = None
+    """Which codes came later for conditions coded here, the same table read backwards; None where
+    no table names the code as a previous one."""
     sources: tuple[SectionSource, ...]
     """What is loaded for modifiers, edits and payment of the code's system, whether or not it names
     the code: by section, oldest first."""

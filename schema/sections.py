@@ -83,7 +83,8 @@ def _count(kind: SectionKind, page: Page) -> int:
         case SectionKind.COVERAGE_AND_PAYMENT:
             return len(page.payment) + len(page.groupings) + len(page.relative_values)
         case SectionKind.HISTORY:
-            return len(page.history)
+            told = (page.previously_coded_as, page.later_coded_as)
+            return len(page.history) + sum(one.total_count for one in told if one)
 
 
 def _no_guidelines(page: Page) -> Emptiness:

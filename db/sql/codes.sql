@@ -50,9 +50,12 @@ ORDER BY a.ordinal, s.position;
 SELECT EXISTS (SELECT FROM code_release) AS is_loaded;
 
 -- name: map_releases
--- Every release of a crosswalk between systems, in the order they were loaded.
+-- Every release of a map that answers tell of, in the order they were loaded.
 -- $1 the day that staleness is judged on.
-SELECT m.id, m.body FROM map_releases_on($1::date) m WHERE m.role = 'CROSSWALK' ORDER BY m.id;
+SELECT m.id, m.body
+FROM map_releases_on($1::date) m
+WHERE m.role IN ('CROSSWALK', 'SUCCESSION', 'GROUPING')
+ORDER BY m.id;
 
 -- name: children
 -- The codes right below each parent that are in force on the day, in the order asked, then in the

@@ -56,6 +56,17 @@ SELECT
 FROM code c
 WHERE c.system = $1::text;
 
+-- name: kinds
+-- Every code of a system with the kind that its last version gives it, in no order; null for one
+-- that only maps name.
+-- $1 system.
+SELECT
+    c.value,
+    (SELECT v.kind FROM code_version v WHERE v.code_id = c.id ORDER BY lower(v.valid) DESC LIMIT 1)
+        AS kind
+FROM code c
+WHERE c.system = $1::text;
+
 -- name: open_versions
 -- What is said of every code of a system from a day on, in no order; `last_day` is null while open.
 -- $1 system; $2 the day, on which or after which no version begins.

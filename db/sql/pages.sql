@@ -1,15 +1,17 @@
 -- name: pages_by_ref
 -- What each reference may mean, as `codes_by_ref` of codes.sql gives it; where that is one code that
 -- a release describes, its page as JSON: notes with what they name, texts, modifiers, edits, add-on
--- rules, unit limits, payment, groupings and their editions, relative values, history, maps, the
--- releases that fill sections of its system, the facts of every code these name, and all releases.
+-- rules, unit limits, payment, groupings and their editions, relative values, history, what was coded before
+-- and later, maps, the releases that fill sections of its system, the facts of every code these name, and all releases.
 -- $1 systems, null for any; $2 stored values, as many; $3 the day asked about; $4 most rows of each
 -- translation, of edits and of add-on rules.
 WITH release AS MATERIALIZED (SELECT r.id, r.body FROM releases_on($3::date) r),
 map AS MATERIALIZED (
-    SELECT m.id, m.body, m.source_system
+    SELECT m.id, m.role, m.body, m.source_system
     FROM map_releases_on($3::date) m
+    -- The newest table of what was coded before holds all that older ones say.
     WHERE m.role = 'CROSSWALK' AND m.valid @> $3::date
+       OR m.role = 'SUCCESSION' AND upper_inf(m.valid)
 ),
 meant AS (
     SELECT
@@ -29,7 +31,7 @@ SELECT
     a.id, a.system, a.value, a.seq, a.starts, a.ends_before, a.kind, a.parent_id, a.is_billable,
     a.title, a.short_title, a.is_system_loaded, r.body AS release,
     p.notes, p.texts, p.modifiers, p.edits, p.add_ons, p.unit_limits, p.payment, p.groupings,
-    p.editions, p.relative_values, p.history, p.maps, p.sources, p.codes,
+    p.editions, p.relative_values, p.history, p.conversions, p.maps, p.sources, p.codes,
     CASE WHEN a.has_page THEN (SELECT jsonb_agg(r.body) FROM release r) END AS releases
 FROM meant a
 LEFT JOIN LATERAL (
@@ -80,10 +82,19 @@ LEFT JOIN LATERAL (
     translation AS (
         SELECT
             m.id, m.body, t.total_count, t.combination_count, t.no_map_count, t.equivalent_count,
-            t.crosswalks
+            t.lists, t.crosswalks
         FROM map m
         CROSS JOIN LATERAL translation_of(a.id, m.id, false, $4::integer, 0) t
-        WHERE m.source_system = a.system
+        WHERE m.role = 'CROSSWALK' AND m.source_system = a.system
+    ),
+    conversion AS (
+        SELECT
+            w.is_reverse, m.body, t.total_count, t.combination_count, t.no_map_count,
+            t.equivalent_count, t.lists, t.crosswalks
+        FROM map m
+        CROSS JOIN (VALUES (false), (true)) AS w (is_reverse)
+        CROSS JOIN LATERAL translation_of(a.id, m.id, w.is_reverse, $4::integer, 0) t
+        WHERE m.role = 'SUCCESSION' AND m.source_system = a.system AND t.total_count > 0
     ),
     grouping AS (
         SELECT g.kind, g.group_id, g.texts, g.severity, g.indicator
@@ -108,6 +119,10 @@ LEFT JOIN LATERAL (
         UNION SELECT x.target_id
         FROM translation t
         CROSS JOIN LATERAL jsonb_to_recordset(t.crosswalks) AS x (target_id integer)
+        UNION SELECT CASE WHEN t.is_reverse THEN x.source_id ELSE x.target_id END
+        FROM conversion t
+        CROSS JOIN LATERAL jsonb_to_recordset(t.crosswalks)
+            AS x (source_id integer, target_id integer)
     )
     SELECT
         (SELECT jsonb_agg(to_jsonb(n) ORDER BY n.distance, n.ordinal) FROM note n) AS notes,
@@ -116,6 +131,7 @@ LEFT JOIN LATERAL (
         (SELECT to_jsonb(e) FROM edit e) AS edits,
         (SELECT to_jsonb(r) FROM add_on_rule r) AS add_ons,
         (SELECT jsonb_agg(to_jsonb(t) ORDER BY t.id) FROM translation t) AS maps,
+        (SELECT jsonb_agg(to_jsonb(t)) FROM conversion t) AS conversions,
         (SELECT jsonb_agg(
              jsonb_build_object(
                  'units_per_day', u.units_per_day, 'setting', u.setting,

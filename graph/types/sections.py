@@ -202,6 +202,12 @@ class HistoryContent:
 
     entries: list[HistoryEntry]
     """Newest first; a release that changed nothing has none."""
+    previously_coded_as: Translation | None
+    """What the code's conditions were coded as before the code began, as the newest loaded table of
+    conversions says; null where none names the code."""
+    later_coded_as: Translation | None
+    """Codes that began later for conditions coded here until then: the same table read backwards.
+    They need not have replaced this one, which may stay in force; null where there are none."""
 
 
 SectionContent = Annotated[

@@ -387,9 +387,9 @@ async def test_the_calendar_knows_every_edition_of_icd_10_since_2015(catalogue: 
     ]
     assert [tuple(row) for row in maps if row["kind"].startswith("GEM")] == [
         (kind, f"GEM-FY{year}", date(year - 1, 10, 1))
-        for kind in ("GEM_I10_I9", "GEM_I9_I10")
+        for kind in ("GEM_I10_I9", "GEM_I9_I10", "GEM_I9_PCS", "GEM_PCS_I9")
         for year in range(2014, 2019)
-    ]
+    ] + [("PREVIOUSLY_CODED_AS", f"FY{year}", date(year - 1, 10, 1)) for year in range(2018, 2028)]
 
 
 async def test_the_calendar_knows_the_next_editions_of_groupings(catalogue: Database) -> None:

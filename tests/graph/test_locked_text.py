@@ -64,7 +64,7 @@ ASKING = Asking(
         "DateTime": ['"2026-11-23T00:00:00Z"'],
     },
     # A change of a text is asked for by somebody who has not read it.
-    named={"system": "DEMO", "after": "null", "expectedVersion": "9"},
+    named={"system": "DEMO", "after": "null", "expectedVersion": "9", "via": "[ICD10CM]"},
 )
 
 LICENSED = CodeKey(CodeSystemKey.CPT, LICENSED_CODE)

@@ -31,6 +31,7 @@ ASKED = {
     "Query.code": f"code(ref: {{key: {CODE}}}) {{ __typename }}",
     "Query.codes": f"codes(refs: [{{key: {CODE}}}]) {{ requested }}",
     "Query.crosswalks": f"crosswalks(sources: [{CODE}]) {{ %s }}",
+    "Query.crosswalkPaths": "crosswalkPaths(sources: [], via: [ICD9CM_DX]) { %s }",
     "Query.groupings": f"groupings(codes: [{CODE}]) {{ %s }}",
     "Query.groupMembers": f"groupMembers(group: {CODE}, kind: HCC_DX) {{ %s }}",
     "Query.hccs": 'hccs(diagnoses: ["I10"]) { %s }',
