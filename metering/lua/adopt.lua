@@ -50,7 +50,7 @@ local window = kind .. '.' .. whole(number)
 if unlimited == '1' and last_window then window = last_window end
 local answer = done(receipt, 'adopt', 'viewer', viewer_id, 'window', window, 'from', guest,
   'codes', codes, 'request', string.sub(request, 1, 12))
-open_window(viewer, window, last_window, anchor)
-redis.call('HSET', viewer, 'adopted', adopted and adopted .. ' ' .. guest or guest)
+adopted = adopted and adopted .. ' ' .. guest or guest
+open_window(viewer, window, last_window, anchor, 'adopted', adopted)
 for code in string.gmatch(codes, '%S+') do redis.call('HSETNX', viewer, code, 'a') end
 return answer

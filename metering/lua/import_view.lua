@@ -81,8 +81,7 @@ append('import', 'viewer', viewer_id, 'kind', viewer_kind,
 redis.call('SET', receipt, answer, 'PX', RECEIPT_MS)
 
 if is_charged then
-  open_window(viewer, window, last_window, anchor)
-  redis.call('HSET', viewer, 'used', whole(used), code, 'i')
+  open_window(viewer, window, last_window, anchor, 'used', whole(used), code, 'i')
   if string.sub(kind, 1, 1) == 'R' and last_kind ~= kind then
     redis.call('HSET', viewer, 'anchor', at)
   end

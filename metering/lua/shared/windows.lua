@@ -30,10 +30,14 @@ local function window_in_force(kind, number, starts, ends, last_window, anchor)
   return number, ends
 end
 
--- Makes `window` the viewer's: what outlives a window is written back, the codes opened in it are
--- not. Answers the start of rolling window 0, nil for the other kinds.
-local function open_window(viewer, window, last_window, anchor)
-  if last_window and last_window ~= window then
+-- Makes `window` the viewer's and sets the fields given, names and values in turn. What outlives a
+-- window is written back, the codes opened in it are not. One HSET: each costs a record of the file.
+local function open_window(viewer, window, last_window, anchor, ...)
+  if last_window == window then
+    redis.call('HSET', viewer, ...)
+    return
+  end
+  if last_window then
     local names = {'assignment', 'admitted', 'grants', 'blocked', 'adopted'}
     local kept = redis.call('HMGET', viewer, unpack(names))
     redis.call('UNLINK', viewer)
@@ -41,10 +45,11 @@ local function open_window(viewer, window, last_window, anchor)
       if kept[index] then redis.call('HSET', viewer, name, kept[index]) end
     end
   end
-  redis.call('HSET', viewer, 'window', window)
-  if string.sub(window, 1, 1) ~= 'R' then return nil end
+  if string.sub(window, 1, 1) ~= 'R' then
+    redis.call('HSET', viewer, 'window', window, ...)
+    return
+  end
   local is_same = string.match(last_window or '', '^(R%d+)%.') == string.match(window, '^(R%d+)%.')
   if not is_same then anchor = now end
-  redis.call('HSET', viewer, 'anchor', whole(anchor))
-  return anchor
+  redis.call('HSET', viewer, 'window', window, 'anchor', whole(anchor), ...)
 end
