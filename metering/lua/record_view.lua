@@ -134,7 +134,7 @@ redis.call('SET', receipt, answer, 'PX', RECEIPT_MS)
 if outcome == 'U' then
   local fields = {'used', used, code, 'c'}
   if met ~= '' then
-    fields[5], fields[6] = 'admitted', '1'
+    fields[#fields + 1], fields[#fields + 2] = 'admitted', '1'
     redis.call('HSET', network, 'admitted', whole(admitted_guests))
     -- Only a broom: the place is refused by the period's number, long before this comes due.
     redis.call('PEXPIREAT', network, whole((tonumber(period) + 2) * tonumber(period_ms)))
