@@ -19,6 +19,8 @@ local viewer_id, request, guest, codes, assignment = ARGV[1], ARGV[2], ARGV[3], 
 local kind, number, starts, ends, unlimited = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 
 -- include ledger
+-- include demands
+-- include acts
 -- include windows
 -- include floods
 

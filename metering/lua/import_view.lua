@@ -24,6 +24,7 @@ local met, context, request, at, answer = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 local swept = ARGV[15]
 
 -- include ledger
+-- include demands
 -- include windows
 -- include floods
 -- include views

@@ -30,15 +30,28 @@ local budget, period, period_ms = ARGV[13], ARGV[14], ARGV[15]
 -- include ledger
 -- include windows
 -- include floods
--- include views
 
-demand_view(viewer_id, viewer_kind, code, request, context, plan, assignment)
-demand('limit', limit, '^%d*$')
-demand_window(kind, number, starts, ends)
-if network then
-  demand('budget', budget, '^%d+$')
-  demand('period', period, '^%d+$')
-  demand('period length', period_ms, '^[1-9]%d*$')
+-- Nearly every call is plain, and one look at all its arguments tells. To make the functions that
+-- look at them one by one, and to call them, took 22,000 of the store's 310,000 instructions a view.
+-- Nothing is plain that these would refuse; the rest is theirs.
+local is_plain = #ARGV == (network and 15 or 12)
+  and string.find(table.concat(ARGV, ' ', 1, 12), '^[gu][%w_-]+ [GRSPT] [A-Z0-9_]+:[A-Z0-9-]+'
+    .. ' [%w_-]+ [bapo][seto]?[1-8]? [a-z][a-z0-9_-]*%.%d+ %d+ %d* [LDWM] %d+ %d+ %d*$')
+  and #viewer_id == 23 and #request == 22 and #code <= 40
+  and (string.sub(viewer_id, 1, 1) == 'g') == (viewer_kind == 'G')
+  and (kind == 'L' or ends ~= '')
+  and (not network or string.find(table.concat(ARGV, ' ', 13), '^%d+ %d+ [1-9]%d*$'))
+if not is_plain then
+  -- include demands
+  -- include views
+  demand_view(viewer_id, viewer_kind, code, request, context, plan, assignment)
+  demand('limit', limit, '^%d*$')
+  demand_window(kind, number, starts, ends)
+  if network then
+    demand('budget', budget, '^%d+$')
+    demand('period', period, '^%d+$')
+    demand('period length', period_ms, '^[1-9]%d*$')
+  end
 end
 
 local told = redis.call('GET', receipt)

@@ -5,45 +5,16 @@
 local RECEIPT_MS = 3600000
 local MS_PER_DAY = 86400000
 
-local function refuse(reason)
-  error({err = 'ARGUMENT ' .. reason})
-end
-
-local function demand(name, value, pattern)
-  if not value or not string.find(value, pattern) then refuse(name) end
-end
-
 -- A whole number as text. Not '%.0f', which goes through the digits of a fraction: 0.3 against 0.2
 -- microseconds for an instant.
 local function whole(number)
   return string.format('%d', number)
 end
 
-local function demand_viewer(name, id, letters)
-  if #id ~= 23 then refuse(name) end
-  demand(name, id, '^[' .. letters .. '][%w_-]+$')
-end
-
-local function demand_request(request)
-  if #request ~= 22 then refuse('request id') end
-  demand('request id', request, '^[%w_-]+$')
-end
-
-local function demand_code(code)
-  if #code > 40 then refuse('code') end
-  demand('code', code, '^[A-Z0-9_]+:[A-Z0-9-]+$')
-end
-
-local function demand_staff(actor, reason)
-  if #actor > 32 then refuse('actor') end
-  demand('actor', actor, '^[%w_-]+$')
-  if #reason == 0 or #reason > 800 then refuse('reason') end
-end
-
 local last = redis.call('HMGET', head, 'format', 'seq', 'epoch', 'at', 'closed')
 local seq, epoch = tonumber(last[2] or 0), last[3] or '1'
 if (last[1] or '1') ~= '1' then
-  refuse('format ' .. last[1] .. ' of the ledger, this server writes 1')
+  error({err = 'ARGUMENT format ' .. last[1] .. ' of the ledger, this server writes 1'})
 end
 if last[5] then error({err = 'CLOSED the shard is being made anew'}) end
 
@@ -65,12 +36,4 @@ local function append(kind, ...)
   if not is_begun then redis.call('HSET', head, 'format', '1', 'epoch', epoch) end
   is_begun = true
   return id
-end
-
--- Appends the event of an act, keeps its receipt, and answers the caller.
-local function done(receipt, kind, ...)
-  local id = append(kind, ...)
-  local answer = kind .. ' ' .. epoch .. ' ' .. id
-  redis.call('SET', receipt, answer, 'PX', RECEIPT_MS)
-  return {'DONE', answer, 0}
 end

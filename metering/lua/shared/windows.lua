@@ -1,15 +1,5 @@
 -- Which window is in force, by the shard's clock. Wants shared/ledger.lua.
 
-local function demand_window(kind, number, starts, ends)
-  if kind == 'D' or kind == 'W' or kind == 'M' then
-    demand('window number', number, '^%d+$')
-    demand('window start', starts, '^%d+$')
-    demand('window end', ends, '^%d+$')
-  elseif kind ~= 'L' then
-    demand('window kind', kind, '^R[1-9]%d*$')
-  end
-end
-
 -- Answers the number in force and when it ends ('-': never or not begun), or nil where the caller
 -- has to compute it again. `last_window` is what the viewer was last charged in, nil for nothing.
 -- A number below the last charged one would charge, or give, twice.
