@@ -151,7 +151,7 @@ class Coalescer:
         never read as that of another call.
         """
         try:
-            async with Deadline(self._deadline_seconds):
+            with Deadline(self._deadline_seconds):
                 await self._send_twice(batch)
         except Exception as failed:  # whatever it is, callers must not wait for it
             _fail(batch, failed)
