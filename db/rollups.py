@@ -22,8 +22,10 @@ ROLLUPS = {
     "usage_day": "days_that_differ",
     "usage_key_day": "key_days_that_differ",
     "usage_first_touch": "first_touches_that_differ",
+    "usage_day_viewer": "day_viewers_that_differ",
+    "usage_funnel": "funnels_that_differ",
 }
-"""The statement that compares each rollup with the events."""
+"""The statement that compares each rollup with the events, or with a rollup that is."""
 
 
 async def rollup_differences(database: Database, rollup: str, since: datetime) -> list[Difference]:

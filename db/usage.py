@@ -188,6 +188,15 @@ async def events_to_prove(
     )
 
 
+async def detached_events_to_prove(
+    database: Database, shard: int, seq: int, count: int
+) -> Sequence[Mapping[str, Any]]:
+    """The same, of the months that were detached and still stand in the schema `archive`."""
+    return await database.fetch(  # type: ignore[return-value]
+        _SQL["detached_events_after"], shard, seq, count
+    )
+
+
 async def checkpoints(database: Database, shard: int) -> list[CheckpointRow]:
     """The signed checkpoints of a shard, oldest first."""
     rows = await database.fetch(_SQL["checkpoints"], shard)
@@ -213,19 +222,28 @@ async def detach_before(database: Database, month: date) -> list[str]:
     return [row["name"] for row in await database.fetch(_SQL["detach_before"], month)]
 
 
-async def boundaries(database: Database) -> dict[int, tuple[int, int, bytes]]:
-    """Where each shard's attached partitions begin: seq, epoch and link before their first event.
+class Boundary(NamedTuple):
+    """The end of a shard in a partition that was detached."""
 
-    Shards of which nothing was detached are missing.
-    """
-    rows = await database.fetch(_SQL["boundaries"])
-    return {row["shard"]: (row["seq"], row["epoch"], row["chain"]) for row in rows}
+    month: date
+    """The first day of the partition's month."""
+    shard: int
+    seq: int
+    epoch: int
+    chain: bytes
+    """The link of the last event, 32 bytes."""
+    is_here: bool
+    """Whether the partition still stands in the schema `archive`."""
+
+
+async def boundaries(database: Database) -> list[Boundary]:
+    """The ends of the shards in detached partitions, by month and shard."""
+    return [Boundary(*row.values()) for row in await database.fetch(_SQL["boundaries"])]
 
 
 async def first_attached_month(database: Database) -> date | None:
     """The first month whose events are attached; None where nothing was detached."""
-    rows = await database.fetch(_SQL["boundaries"])
-    last = max((row["month"] for row in rows), default=None)
+    last = max((end.month for end in await boundaries(database)), default=None)
     return (
         None if last is None else first_of_month(datetime(last.year, last.month, 1, tzinfo=UTC), 1)
     )

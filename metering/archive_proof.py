@@ -1,6 +1,6 @@
 """The proof of the archive: its chain, its checkpoints and its rollups, shard by shard."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from db.usage import (
     boundaries,
     checkpoints,
     cursors,
+    detached_events_to_prove,
     events_after,
     events_to_prove,
     first_attached_month,
@@ -73,16 +74,19 @@ class ArchivedShard:
         self._unmet: dict[int, SignedCheckpoint] = {}
         self.seq = 0
         """The last event read."""
-        self.detached: tuple[int, int] | None = None
-        """Seq and epoch of the last event in detached partitions, which are not read; None where
-        nothing was detached."""
+        self.missing: tuple[int, int] | None = None
+        """Seq and epoch of the last event in months that were taken away and cannot be read; None
+        where there are none."""
+        self._detached_to = 0
 
     async def begin(self) -> None:
         """Find out where the archive of the shard begins."""
-        detached = (await boundaries(self._database)).get(self._shard)
-        if detached is not None:
-            self.seq, epoch, self._chain = detached
-            self.detached = self.seq, epoch
+        ends = [end for end in await boundaries(self._database) if end.shard == self._shard]
+        for end in ends:
+            self._detached_to = end.seq
+            if not end.is_here:
+                self.seq, self._chain = end.seq, end.chain
+                self.missing = end.seq, end.epoch
         for row in await checkpoints(self._database, self._shard):
             signed = SignedCheckpoint(Checkpoint(*row[:4]), row.signature, row.public_key)
             self._verify_signature(signed)
@@ -91,7 +95,7 @@ class ArchivedShard:
 
     async def read(self) -> list[ArchivedEvent]:
         """The next events, none at the end."""
-        rows = await events_to_prove(self._database, self._shard, self.seq, ROWS_AT_ONCE)
+        rows = await self._rows()
         await self._read_salts({row["viewer"] for row in rows} - {None})
         events = [(row, plain_row(row)) for row in rows]
         for row, view in events:
@@ -103,6 +107,13 @@ class ArchivedShard:
                 self._verify_checkpoint(self.seq)
         self._found.compared["archived"] += len(rows)
         return events
+
+    async def _rows(self) -> Sequence[Mapping[str, Any]]:
+        if self.seq < self._detached_to:
+            place = self._shard, self.seq, ROWS_AT_ONCE
+            if rows := await detached_events_to_prove(self._database, *place):
+                return rows
+        return await events_to_prove(self._database, self._shard, self.seq, ROWS_AT_ONCE)
 
     async def _read_salts(self, viewers: set[str]) -> None:
         unknown = viewers - self._salts.keys()

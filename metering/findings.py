@@ -41,6 +41,11 @@ class Findings:
     _counts: Counter[str] = field(default_factory=Counter)
     _firsts: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing differs so far."""
+        return not self._counts
+
     def add(self, kind: str, sentence: str) -> None:
         """One more difference of a kind."""
         self._counts[kind] += 1

@@ -5,9 +5,10 @@ compared with the fold of the log up to exactly that event.
 """
 
 import asyncio
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 
 from db.pool import Database
+from db.usage import cursors
 from metering.archive_proof import ArchivedShard, entry_of, verify_rollups
 from metering.collecting import rarely_collected
 from metering.findings import Findings, Problem, VerifyReport
@@ -31,6 +32,8 @@ from metering.stored import (
 
 _SHARDS_AT_ONCE = 2
 """While the stores answer for one, another is folded."""
+_PROOFS = 4
+"""Most proofs of one shard, where the archive moves under each of them."""
 __all__ = ["Problem", "VerifyReport", "verify_live"]
 
 
@@ -53,35 +56,66 @@ async def verify_live(
     found = Findings()
     # The clock that is most behind: what is younger by it is younger by every server's own.
     scanned_ms = min([await store_ms(client) for client in await store.primaries()])
-    turns, parts = asyncio.Semaphore(_SHARDS_AT_ONCE), [Findings() for _ in TAGS]
+    turns = asyncio.Semaphore(_SHARDS_AT_ONCE)
 
-    async def verify(number: int, keys: set[str]) -> None:
-        async with turns:
-            archived, part = None, parts[number]
+    async def verify(number: int, keys: set[str]) -> Findings:
+        async def prove() -> Findings:
+            archived, part = None, Findings()
             if database is not None:
                 archived = ArchivedShard(database, number, part, trusted_key)
             shard = _Shard(store, number, plan_of, admission, part, scanned_ms, archived)
             await shard.verify(keys)
+            return part
+
+        async with turns:
+            return await (prove() if database is None else _undisturbed(database, number, prove))
+
+    async def compare_rollups() -> Findings:
+        rollups = Findings()
+        if database is not None:
+            await verify_rollups(database, rollups)
+        return rollups
 
     with rarely_collected():
-        by_tag, rollups = await keys_by_tag(store, found), Findings()
+        by_tag = await keys_by_tag(store, found)
         proofs = [verify(number, by_tag.pop(tag)) for number, tag in enumerate(TAGS)]
-        if database is not None:
-            proofs.append(verify_rollups(database, rollups))
-        await _all(proofs)
-    for part in (*parts, rollups):
+        parts = await _all([*proofs, compare_rollups()])
+    for part in parts:
         found.take_over(part)
     return found.report()
 
 
-async def _all(proofs: Iterable[Coroutine[None, None, None]]) -> None:
-    """Wait for all; when one fails the others end, and its failure is raised."""
+async def _undisturbed(
+    database: Database, shard: int, prove: Callable[[], Awaitable[Findings]]
+) -> Findings:
+    """What a proof of a shard finds while nothing of it is archived or erased.
+
+    An erasure takes events out of the archive, then out of the log: who has read the one before and
+    the other after it misses them. So what differs is told when nothing moved meanwhile, or when it
+    still differs in the last of some proofs.
+    """
+    for attempt in range(1, _PROOFS + 1):
+        before = await _progress(database, shard)
+        part = await prove()
+        if part.is_silent or attempt == _PROOFS or await _progress(database, shard) == before:
+            break
+    return part
+
+
+async def _progress(database: Database, shard: int) -> tuple[int, int]:
+    """How far a shard is archived, and how many viewers were erased in all shards."""
+    found = await cursors(database)
+    return found[shard].seq, sum(cursor.erasures for cursor in found)
+
+
+async def _all(proofs: Iterable[Coroutine[None, None, Findings]]) -> list[Findings]:
+    """What each found; when one fails the others end, and its failure is raised."""
     try:
         async with asyncio.TaskGroup() as group:
-            for proof in proofs:
-                group.create_task(proof)
+            tasks = [group.create_task(proof) for proof in proofs]
     except BaseExceptionGroup as failed:
         raise failed.exceptions[0] from failed
+    return [task.result() for task in tasks]
 
 
 class _Shard:
@@ -155,8 +189,8 @@ class _Shard:
         if self._archived is None:
             return
         await self._archived.begin()
-        if self._archived.detached is not None:
-            self._proof.begin_after(*self._archived.detached)
+        if self._archived.missing is not None:
+            self._proof.begin_after(*self._archived.missing)
         stream_id = None
         while events := await self._archived.read():
             await self._proof.take(events)

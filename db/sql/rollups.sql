@@ -173,3 +173,61 @@ WHERE (r.first_at, r.viewed_at, r.unlocked_at, r.refused_at, r.moved_at, r.adopt
     (c.first_at, c.viewed_at, c.unlocked_at, c.refused_at, c.moved_at, c.adopted_at)
 ORDER BY 1
 LIMIT 100;
+
+-- name: day_viewers_that_differ
+-- Where usage_day_viewer is not what the events say, 100 at most, by day and viewer.
+-- $1 first instant that is compared
+WITH counted AS (
+    SELECT DISTINCT e.viewer, (e.recorded_at AT TIME ZONE 'UTC')::date AS day
+    FROM usage_event e
+    WHERE e.recorded_at >= $1 AND e.type IN ('view', 'import') AND e.viewer IS NOT NULL
+),
+stored AS (
+    SELECT v.viewer, v.day
+    FROM usage_day_viewer v
+    WHERE v.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date
+)
+SELECT
+    concat_ws(' ', day, viewer) AS place,
+    CASE WHEN s.viewer IS NULL THEN 'nothing' ELSE 'a view' END AS stored,
+    CASE WHEN c.viewer IS NULL THEN 'nothing' ELSE 'a view' END AS counted
+FROM stored s
+FULL JOIN counted c USING (viewer, day)
+WHERE s.viewer IS NULL OR c.viewer IS NULL
+ORDER BY 1
+LIMIT 100;
+
+-- name: funnels_that_differ
+-- Where usage_funnel is not what usage_first_touch says, which is compared with the events itself,
+-- 100 at most, by day; a row that counts nobody may be missing. What was erased is not compared:
+-- nothing is left to count it from.
+-- $1 first instant that is compared
+WITH counted AS (
+    SELECT
+        (t.first_at AT TIME ZONE 'UTC')::date AS day, t.viewer LIKE 'g%' AS is_guest,
+        count(*) AS viewers, count(t.viewed_at) AS viewed, count(t.unlocked_at) AS unlocked,
+        count(t.refused_at) AS refused, count(t.moved_at) AS moved, count(t.adopted_at) AS adopted
+    FROM usage_first_touch t
+    WHERE t.first_at >= $1
+    GROUP BY 1, 2
+),
+stored AS (
+    SELECT
+        f.day, f.is_guest, f.viewers, f.viewed, f.unlocked, f.refused, f.moved, f.adopted
+    FROM usage_funnel f
+    WHERE f.day >= ($1::timestamptz AT TIME ZONE 'UTC')::date AND NOT f.is_erased
+        AND (f.viewers, f.viewed, f.unlocked, f.refused, f.moved, f.adopted)
+            <> (0, 0, 0, 0, 0, 0)
+)
+SELECT
+    concat_ws(' ', day, CASE WHEN is_guest THEN 'guests' ELSE 'accounts' END) AS place,
+    format('%s viewers, %s viewed, %s unlocked, %s refused, %s moved, %s adopted',
+        s.viewers, s.viewed, s.unlocked, s.refused, s.moved, s.adopted) AS stored,
+    format('%s viewers, %s viewed, %s unlocked, %s refused, %s moved, %s adopted',
+        c.viewers, c.viewed, c.unlocked, c.refused, c.moved, c.adopted) AS counted
+FROM stored s
+FULL JOIN counted c USING (day, is_guest)
+WHERE (s.viewers, s.viewed, s.unlocked, s.refused, s.moved, s.adopted)
+    IS DISTINCT FROM (c.viewers, c.viewed, c.unlocked, c.refused, c.moved, c.adopted)
+ORDER BY 1
+LIMIT 100;

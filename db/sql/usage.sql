@@ -272,8 +272,22 @@ ORDER BY seq
 LIMIT $3;
 
 -- name: boundaries
--- Where each shard ended in the partitions that were detached, by month and shard.
-SELECT month, shard, seq, epoch, chain FROM usage_boundary ORDER BY month, shard;
+-- Where each shard ended in the partitions that were detached, by month and shard; `is_here` tells
+-- whether the partition still stands in the schema `archive`.
+SELECT
+    b.month, b.shard, b.seq, b.epoch, b.chain,
+    to_regclass('archive.usage_event_' || to_char(b.month, 'YYYY_MM')) IS NOT NULL AS is_here
+FROM usage_boundary b
+ORDER BY b.month, b.shard;
+
+-- name: detached_events_after
+-- As events_after, of the months that were detached and still stand in the schema `archive`.
+-- $1 shard; $2 seq before the first; $3 how many at most
+SELECT
+    recorded_at, seq, epoch, shard, type, viewer, other, request, private, kind, plan, assignment,
+    view_window, code, outcome, used, allowed, network, context, views, counted_from, details,
+    is_erased, commitment, chain
+FROM usage_detached_events($1::smallint, $2::bigint, $3::integer);
 
 -- name: make_partition
 -- Makes the partition of a month if there is none; returns nothing of use.

@@ -9,6 +9,7 @@ import pytest
 
 from db.pool import Database, open_database
 from db.usage import (
+    Boundary,
     CheckpointRow,
     Cursor,
     HeldShard,
@@ -16,6 +17,7 @@ from db.usage import (
     checkpoints,
     cursors,
     detach_before,
+    detached_events_to_prove,
     events_after,
     first_of_month,
     make_partitions,
@@ -120,10 +122,13 @@ async def test_detaching_keeps_the_end_of_each_shard(database: Database) -> None
     assert await detach_before(database, day("2026-11-25").date()) == ["usage_event_2026_10"]
 
     assert await partitions(database) == ["usage_event_2026_11"]
-    assert await boundaries(database) == {
-        0: (4, 1, bytes.fromhex("4".rjust(64, "0"))),
-        1: (5, 1, bytes.fromhex("5".rjust(64, "0"))),
-    }
+    october = day("2026-10-01").date()
+    assert await boundaries(database) == [
+        Boundary(october, 0, 4, 1, bytes.fromhex("4".rjust(64, "0")), True),
+        Boundary(october, 1, 5, 1, bytes.fromhex("5".rjust(64, "0")), True),
+    ]
+    assert [e["seq"] for e in await detached_events_to_prove(database, 0, 1, 10)] == [2, 4]
+    assert [e["seq"] for e in await detached_events_to_prove(database, 1, 0, 2)] == [1, 3]
     assert await events_after(database, 0, 0, 10) == []
     [row] = await database.fetch("SELECT count(*) FROM archive.usage_event_2026_10")
     assert row[0] == 5

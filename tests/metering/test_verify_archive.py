@@ -1,13 +1,16 @@
 """The proof over archive and log: silent when all is well, loud about one wrong row."""
 
 from collections.abc import Awaitable, Callable
+from datetime import date
 from functools import partial
 
 import pytest
 from redis.asyncio import Redis
 
 from db.pool import Database
+from db.usage import detach_before
 from metering.archive import Archive, ArchiveRules
+from metering.archive_proof import ArchivedShard
 from metering.chain import public_key
 from metering.forget import forget_pending
 from metering.meter import LedgerMeter
@@ -108,6 +111,33 @@ async def test_an_erased_viewer_leaves_a_proof_behind(
     assert report.events == report.archived == 37
 
 
+async def test_a_viewer_erased_while_the_archive_is_read_is_no_problem(
+    filled: LedgerMeter,
+    archive: Archive,
+    verify: Verify,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The proof has folded the viewer's events, and meets a log that has them no more."""
+    read_end, erased = ArchivedShard.end, []
+
+    async def end(shard: ArchivedShard) -> None:
+        await read_end(shard)
+        if shard.seq > 20 and not erased:
+            erased.append(MEMBER.id)
+            await filled.perform(erase(MEMBER))
+            await archive_all(archive)
+            await forget_pending(database, filled.store.of)
+
+    monkeypatch.setattr(ArchivedShard, "end", end)
+
+    report = await verify()
+
+    assert erased == [MEMBER.id]
+    assert report.problems == ()
+    assert report.events == report.archived == 37
+
+
 ROW = "shard = 7 AND seq = 2"
 TAMPERED = {
     "an edited public field": (
@@ -166,6 +196,23 @@ TAMPERED = {
         ["rollup usage_first_touch"],
         f"usage_first_touch {MEMBER.id}: holds ",
     ),
+    "a viewer of a day too few": (
+        f"DELETE FROM usage_day_viewer WHERE viewer = '{MEMBER.id}'",
+        ["rollup usage_day_viewer"],
+        f"{MEMBER.id}: holds nothing, the events say a view",
+    ),
+    "a viewer of a day too many": (
+        "INSERT INTO usage_day_viewer (viewer, day) "
+        "VALUES ('nobody', (now() AT TIME ZONE 'UTC')::date)",
+        ["rollup usage_day_viewer"],
+        "nobody: holds a view, the events say nothing",
+    ),
+    "a funnel": (
+        "UPDATE usage_funnel SET refused = refused + 1 WHERE is_guest AND NOT is_erased",
+        ["rollup usage_funnel"],
+        "guests: holds 2 viewers, 2 viewed, 2 unlocked, 1 refused, 1 moved, 0 adopted, "
+        "the events say 2 viewers, 2 viewed, 2 unlocked, 0 refused, 1 moved, 0 adopted",
+    ),
 }
 
 
@@ -204,3 +251,53 @@ async def test_a_store_that_lost_its_tail_is_found(
     first = [problem.first for problem in report.problems if problem.kind == "head seq"]
     assert first == ["head of m07ss: seq is missing, the log says 35"]
     assert "viewer used" in {problem.kind for problem in report.problems}
+
+
+@pytest.fixture
+async def detached(filled: LedgerMeter, archive: Archive, database: Database) -> str:
+    """The month of all archived events, detached; the table that holds it."""
+    await archive_all(archive)
+    [name] = await detach_before(database, date(2100, 1, 1))
+    return f"archive.{name}"
+
+
+async def test_balances_are_proved_from_detached_months_too(
+    detached: str, filled: LedgerMeter, verify: Verify, client: Redis
+) -> None:
+    report = await verify()
+    await client.hset(keys_of(SHARD).viewer(MEMBER.id), "used", "1")
+
+    assert report.problems == ()
+    assert (report.events, report.archived) == (36, 36)
+    assert [problem.kind for problem in (await verify()).problems] == ["viewer used"]
+
+
+async def test_an_edited_row_of_a_detached_month_is_found(
+    detached: str, verify: Verify, database: Database
+) -> None:
+    await database.fetch(f"UPDATE {detached} SET used = 1 WHERE {ROW}")
+
+    assert "chain" in {problem.kind for problem in (await verify()).problems}
+
+
+async def test_the_last_row_of_a_detached_month_is_missed(
+    detached: str, verify: Verify, database: Database
+) -> None:
+    await database.fetch(f"DELETE FROM {detached} WHERE shard = 9")
+
+    found = {problem.kind: problem.first for problem in (await verify()).problems}
+    assert found["cursor"] == "cursor of shard 9: stands at 1, the archive ends at 0"
+
+
+async def test_without_the_detached_month_only_what_is_left_is_proved(
+    detached: str, filled: LedgerMeter, verify: Verify, database: Database, client: Redis
+) -> None:
+    await database.fetch(f"DROP TABLE {detached}")
+    for shard in (SHARD, 9):  # as the archiver has long done with entries that old
+        await client.xtrim(keys_of(shard).log, maxlen=0, approximate=False)
+    await filled.view([view_of(member(shard=9), 2)])
+
+    report = await verify()
+
+    assert report.problems == ()
+    assert (report.events, report.archived) == (1, 0)
