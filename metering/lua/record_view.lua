@@ -32,7 +32,7 @@ local budget, period, period_ms = ARGV[13], ARGV[14], ARGV[15]
 -- include floods
 
 -- Nearly every call is plain, and one look at all its arguments tells. To make the functions that
--- look at them one by one, and to call them, took 22,000 of the store's 310,000 instructions a view.
+-- look at them one by one, and to call them, took 22,000 of the 310,000 instructions of a view.
 -- Nothing is plain that these would refuse; the rest is theirs.
 local is_plain = #ARGV == (network and 15 or 12)
   and string.find(table.concat(ARGV, ' ', 1, 12), '^[gu][%w_-]+ [GRSPT] [A-Z0-9_]+:[A-Z0-9-]+'

@@ -21,7 +21,7 @@ local function window_in_force(kind, number, starts, ends, last_window, anchor)
 end
 
 -- Makes `window` the viewer's and sets the fields given, names and values in turn. What outlives a
--- window is written back, the codes opened in it are not. One HSET: each costs a record of the file.
+-- window is written back, the codes opened in it are not. One HSET: each is a record of the file.
 local function open_window(viewer, window, last_window, anchor, ...)
   if last_window == window then
     redis.call('HSET', viewer, ...)
