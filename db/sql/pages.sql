@@ -1,8 +1,9 @@
 -- name: pages_by_ref
 -- What each reference may mean, as `codes_by_ref` of codes.sql gives it; where that is one code that
 -- a release describes, its page as JSON: notes with what they name, texts, modifiers, edits, add-on
--- rules, unit limits, payment, groupings and their editions, relative values, history, what was coded before
--- and later, maps, the releases that fill sections of its system, the facts of every code these name, and all releases.
+-- rules, unit limits, payment, groupings and their editions, relative values, history, what was coded
+-- before and later, maps, the releases that fill sections of its system, the facts of every code that
+-- these name, and all releases.
 -- $1 systems, null for any; $2 stored values, as many; $3 the day asked about; $4 most rows of each
 -- translation, of edits and of add-on rules.
 WITH release AS MATERIALIZED (SELECT r.id, r.body FROM releases_on($3::date) r),

@@ -227,7 +227,7 @@ async def test_a_release_that_is_loaded_already_tells_how_much_it_holds(
         *(98_505, 78_603, 14_567, 3_882, 23_912, 78_838),
         *(783, 55_297, 734, 74_549, 74_549),
         *(25, 1_028, 77_086, 79_716, 159_898, 747, 18_391),
-        *(21, 21, 7, 4, 10, 23, 23),
+        *(21, 21, 7, 10, 4, 23, 23),
     ]
     assert [report.rows for report in first] == [report.rows for report in again[18:]]
 
