@@ -11,12 +11,13 @@ from graph.query import Query
 from graph.types.codes import CodeSystemRelease
 from graph.types.crosswalks import MapRelease
 from graph.types.sections import EmptySection, LockedSection, OpenSection
+from graph.weights import publish_weights
 
 
 @cache
 def api() -> strawberry.Schema:
     """The schema; a second one cannot be built over the same types."""
-    return describe(
+    schema = describe(
         strawberry.Schema(
             Query,
             Mutation,
@@ -24,3 +25,4 @@ def api() -> strawberry.Schema:
             config=StrawberryConfig(auto_camel_case=True),
         )
     )
+    return publish_weights(schema)

@@ -34,6 +34,7 @@ from graph.people.plans import PlanChanges
 from graph.people.tokens import session_cookie
 from graph.people.tries import Tries
 from graph.people.visitors import Visitors
+from graph.points import Spending
 from graph.secret import key_seed, people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
@@ -43,6 +44,7 @@ from metering.carryover import CarryOver
 from metering.erasures import Erasures
 from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
 from metering.meter import LedgerMeter, open_ledger
+from metering.points import Points
 from metering.policy import AdmissionRule
 from metering.rates import Rates
 from metering.safety import StoreWatch
@@ -116,8 +118,9 @@ async def build(
                 beside(_sender(settings, database).run()),
             ):
                 visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
-                view = _view(settings, services, identify or visitors, deprecated.note)
-                yield _site(settings, view, database, guarded, changes)
+                spending = Spending(Points(meter.store), plans, is_on=settings.api_points)
+                view = _view(settings, services, identify or visitors, spending, deprecated.note)
+                yield _site(settings, view, database, guarded, changes, spending)
 
 
 @asynccontextmanager
@@ -204,11 +207,13 @@ def _problems_of(meter: GuardedMeter, settings: Settings) -> StoreProblems:
     return problems
 
 
-def _metrics(settings: Settings, meter: GuardedMeter, database: Database) -> Answer | None:
+def _metrics(
+    settings: Settings, meter: GuardedMeter, database: Database, spending: Spending
+) -> Answer | None:
     token = settings.metrics_token
     if token is None:
         return None
-    return metrics_answer(Metrics(meter, database), token.get_secret_value())
+    return metrics_answer(Metrics(meter, database, spending), token.get_secret_value())
 
 
 def _subscriptions(settings: Settings, changes: PlanChanges) -> ASGIApp | None:
@@ -257,6 +262,7 @@ def _site(
     database: Database,
     meter: GuardedMeter,
     changes: PlanChanges,
+    spending: Spending,
 ) -> Starlette:
     return site(
         view,
@@ -265,7 +271,7 @@ def _site(
         has_graphiql=settings.graphiql,
         doubts=lambda: meter.doubts,
         has_letter_pages=settings.site_url is None,
-        metrics=_metrics(settings, meter, database),
+        metrics=_metrics(settings, meter, database, spending),
         subscriptions=_subscriptions(settings, changes),
     )
 
@@ -274,6 +280,7 @@ def _view(
     settings: Settings,
     services: Services,
     identify: Identify,
+    spending: Spending,
     note_deprecated: NoteDeprecated | None = None,
 ) -> GraphQLView:
     def context(call: Call) -> Context:
@@ -283,6 +290,7 @@ def _view(
             request_key=call.idempotency_key or secrets.token_urlsafe(16),
             now=services.now(),
             limits=call.limits,
+            paid=call.paid,
             has_own_key=call.idempotency_key is not None,
         )
 
@@ -293,4 +301,5 @@ def _view(
         allowed_origins=settings.allowed_origins,
         is_introspectable=settings.introspection,
         note_deprecated=note_deprecated,
+        spending=spending,
     )

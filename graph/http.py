@@ -9,14 +9,14 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any
 
 import orjson
 import strawberry
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationType, execute
+from graphql import DocumentNode, ExecutionResult, GraphQLError, OperationType, execute
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
@@ -24,10 +24,19 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from strawberry.execution import optimized_is_awaitable
 
-from graph.documents import Document, Documents, Operation, core_schema, too_many_fields
+from graph.documents import (
+    Document,
+    Documents,
+    Operation,
+    core_schema,
+    too_costly,
+    too_many_fields,
+)
+from graph.estimate import cost_of
 from graph.identity import VIEWER_HEADER, Identify, Visit
 from graph.limits import LIMITS, Limits
 from graph.masking import ErrorCode, coded, shown, shown_exception
+from graph.points import UNPAID, Paid, Spending
 from graph.request import (
     GRAPHQL_RESPONSE,
     JSON,
@@ -63,6 +72,7 @@ _CODES = {
     400: ErrorCode.BAD_USER_INPUT,
     401: ErrorCode.UNAUTHENTICATED,
     403: ErrorCode.FORBIDDEN,
+    429: ErrorCode.RATE_LIMITED,
 }
 
 
@@ -80,6 +90,8 @@ class Call:
     """Ours, made anew for each request; on the response and in the log."""
     idempotency_key: str | None
     """The client's, the same on each retry; None when it gave none."""
+    paid: Paid = UNPAID
+    """What the operation costs, and what it left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,23 @@ class _Answer:
     body: dict[str, Any]
     status: int = 200
     headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An operation that may run."""
+
+    document: Document
+    operation: Operation
+    variables: dict[str, Any]
+    cost: int
+    most: int
+    """Points that one operation of the viewer may cost."""
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it only asks what it would cost."""
+        return self.operation.is_trial(self.variables)
 
 
 class GraphQLView:
@@ -104,9 +133,11 @@ class GraphQLView:
         executing_at_once: int = EXECUTING_AT_ONCE,
         turn_seconds: float = TURN_SECONDS,
         note_deprecated: NoteDeprecated | None = None,
+        spending: Spending | None = None,
     ) -> None:
         """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`.
-        `note_deprecated` is told what a key asks for that will go away."""
+        `note_deprecated` is told what a key asks for that will go away. `spending` None: nothing
+        is paid for."""
         self._schema = core_schema(schema)
         self._executor_class = schema.execution_context_class
         self._hides_names = not is_introspectable
@@ -118,6 +149,7 @@ class GraphQLView:
         self._turns = asyncio.Semaphore(executing_at_once)
         self._turn_seconds = turn_seconds
         self._note_deprecated = note_deprecated
+        self._spending = spending
         self._app = _shared_with(self._allowed_origins, self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -173,32 +205,60 @@ class GraphQLView:
         return visit, params
 
     async def _answer(self, method: str, params: Params, call: Call, may_say_400: bool) -> _Answer:
+        ready = await self._ready(method, params, call)
+        if isinstance(ready, list):
+            return _not_begun(ready, call.request_id, may_say_400)
+        call = await self._paid(ready, call)
         try:
-            result = await self._run(method, params, call)
+            result = await self._run(ready, call)
         except TimeoutError:
-            return _late(call.limits, call.request_id)
+            return _late(call)
         body: dict[str, Any] = {}
         if result.errors:
             body["errors"] = shown(result.errors, call.request_id)
         # Only a request that never began to execute has no `data` entry at all.
         if result.data is None and result.errors and all(e.path is None for e in result.errors):
-            return _Answer(body, _REQUEST_ERROR_STATUS if may_say_400 else 200)
-        return _Answer({"data": result.data, **body})
+            return _Answer(
+                body, _REQUEST_ERROR_STATUS if may_say_400 else 200, headers=call.paid.headers
+            )
+        return _Answer({"data": result.data, **body, **call.paid.entry}, headers=call.paid.headers)
 
-    async def _run(self, method: str, params: Params, call: Call) -> ExecutionResult:
+    async def _ready(self, method: str, params: Params, call: Call) -> _Ready | list[GraphQLError]:
+        """The operation to run, or why none is."""
         document = self._documents.read(params.query, call.limits)
         if not isinstance(document, Document):
-            return ExecutionResult(None, document)
+            return document
         operation = document.operation(params.operation_name)
         if isinstance(operation, GraphQLError):
-            return ExecutionResult(None, [operation])
+            return [operation]
         _refuse_kind(operation, method)
         if (too_many := too_many_fields(operation, params.variables, call.limits)) is not None:
-            return ExecutionResult(None, [too_many])
+            return [too_many]
+        most = call.limits.cost
+        if self._spending is not None:
+            most = min(most, (await self._spending.plan_of(call.visit)).points_capacity)
+        cost = cost_of(operation.estimate, params.variables)
+        ready = _Ready(document, operation, params.variables, cost, most)
+        return ready if cost <= most or ready.is_trial else [too_costly(cost, most)]
+
+    async def _paid(self, ready: _Ready, call: Call) -> Call:
+        """The call, its operation paid for; refuses when the points are not there."""
+        if self._spending is None:
+            return call
+        taken = 0 if ready.is_trial else ready.cost
+        paid = await self._spending.pay(call.visit, taken, ready.most)
+        if (wait := paid.wait_seconds) is not None:
+            message = f"This costs {ready.cost} points, which are there in {wait} seconds."
+            raise HTTPException(429, message, headers=dict(paid.headers))
+        return replace(call, paid=replace(paid, cost=ready.cost))
+
+    async def _run(self, ready: _Ready, call: Call) -> ExecutionResult:
         async with self._turn():
+            operation = ready.operation
             if operation.deprecated and call.visit.key and self._note_deprecated:
                 self._note_deprecated(call.visit.key.id, operation.deprecated)
-            return await self._execute(document, operation, params.variables, call)
+            document = ready.document.trial(operation) if ready.is_trial else ready.document.node
+            return await self._execute(document, operation, ready.variables, call)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
@@ -215,11 +275,11 @@ class GraphQLView:
             self._turns.release()
 
     async def _execute(
-        self, document: Document, operation: Operation, variables: dict[str, Any], call: Call
+        self, document: DocumentNode, operation: Operation, variables: dict[str, Any], call: Call
     ) -> ExecutionResult:
         result = execute(
             self._schema,
-            document.node,
+            document,
             context_value=self._make_context(call),
             variable_values=variables,
             operation_name=operation.name,
@@ -268,10 +328,17 @@ def _refused(refused: HTTPException, request_id: str) -> _Answer:
     return _Answer({"errors": errors}, refused.status_code, refused.headers)
 
 
-def _late(limits: Limits, request_id: str) -> _Answer:
-    message = f"The operation took longer than {limits.deadline_seconds:g} seconds."
+def _not_begun(errors: list[GraphQLError], request_id: str, may_say_400: bool) -> _Answer:
+    """The answer to a document that is refused before any of it runs."""
+    body = {"errors": shown(errors, request_id)}
+    return _Answer(body, _REQUEST_ERROR_STATUS if may_say_400 else 200)
+
+
+def _late(call: Call) -> _Answer:
+    message = f"The operation took longer than {call.limits.deadline_seconds:g} seconds."
     error = coded(ErrorCode.DEADLINE_EXCEEDED, message, retryable=True)
-    return _Answer({"data": None, "errors": shown([error], request_id)})
+    body = {"data": None, "errors": shown([error], call.request_id)}
+    return _Answer({**body, **call.paid.entry}, headers=call.paid.headers)
 
 
 def _broken(error: Exception, request_id: str) -> _Answer:
