@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from db.embedded import StoreUrls
 from db.plans import PlanBook
 from db.pool import Database, open_database
+from db.trusted import trusted_document
 from graph import ids
 from graph.api import api
 from graph.beside import beside
@@ -25,6 +26,7 @@ from graph.identity import Guests, GuestTokens, Identify
 from graph.mail.choice import mailer_of, sender_address
 from graph.mail.sender import Sender
 from graph.metrics import Metrics, metrics_answer
+from graph.named import Named
 from graph.networks import NetworkNames
 from graph.people.keys import Keys
 from graph.people.office import BackOffice
@@ -38,6 +40,7 @@ from graph.points import Spending
 from graph.secret import key_seed, people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
+from graph.trusted import TrustedTexts
 from graph.webhooks import SubscriptionHook
 from metering.archived import UsageArchive
 from metering.carryover import CarryOver
@@ -47,6 +50,7 @@ from metering.meter import LedgerMeter, open_ledger
 from metering.points import Points
 from metering.policy import AdmissionRule
 from metering.rates import Rates
+from metering.remembered import RememberedDocuments
 from metering.safety import StoreWatch
 from metering.shards import shard_of
 from metering.store import Store
@@ -119,7 +123,10 @@ async def build(
             ):
                 visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
                 spending = Spending(Points(meter.store), plans, is_on=settings.api_points)
-                view = _view(settings, services, identify or visitors, spending, deprecated.note)
+                named = _named(settings, database, meter.store)
+                view = _view(
+                    settings, services, identify or visitors, deprecated.note, spending, named
+                )
                 yield _site(settings, view, database, guarded, changes, spending)
 
 
@@ -280,8 +287,9 @@ def _view(
     settings: Settings,
     services: Services,
     identify: Identify,
-    spending: Spending,
     note_deprecated: NoteDeprecated | None = None,
+    spending: Spending | None = None,
+    named: Named | None = None,
 ) -> GraphQLView:
     def context(call: Call) -> Context:
         return Context(
@@ -302,4 +310,13 @@ def _view(
         is_introspectable=settings.introspection,
         note_deprecated=note_deprecated,
         spending=spending,
+        named=named,
+    )
+
+
+def _named(settings: Settings, database: Database, store: Store) -> Named:
+    return Named(
+        trusted=TrustedTexts(partial(trusted_document, database)),
+        remembered=RememberedDocuments(store),
+        takes_any=settings.documents == "any",
     )

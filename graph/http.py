@@ -36,6 +36,7 @@ from graph.estimate import cost_of
 from graph.identity import VIEWER_HEADER, Identify, Visit
 from graph.limits import LIMITS, Limits
 from graph.masking import ErrorCode, coded, shown, shown_exception
+from graph.named import DocumentReader, Named
 from graph.points import UNPAID, Paid, Spending
 from graph.request import (
     GRAPHQL_RESPONSE,
@@ -74,6 +75,9 @@ _CODES = {
     403: ErrorCode.FORBIDDEN,
     429: ErrorCode.RATE_LIMITED,
 }
+_UNKNOWN = (ErrorCode.PERSISTED_QUERY_NOT_FOUND, ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED)
+"""What is answered with 200 under any media type, as Apollo's server does: its clients go on from
+there by sending the text."""
 
 
 NoteDeprecated = Callable[[str, Collection[str]], None]
@@ -134,16 +138,18 @@ class GraphQLView:
         turn_seconds: float = TURN_SECONDS,
         note_deprecated: NoteDeprecated | None = None,
         spending: Spending | None = None,
+        named: Named | None = None,
     ) -> None:
         """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`.
         `note_deprecated` is told what a key asks for that will go away. `spending` None: nothing
-        is paid for."""
+        is paid for. `named` None: no document has a name."""
         self._schema = core_schema(schema)
         self._executor_class = schema.execution_context_class
         self._hides_names = not is_introspectable
         self._identify = identify
         self._make_context = make_context
-        self._documents = Documents(schema, is_introspectable=is_introspectable)
+        documents = Documents(schema, is_introspectable=is_introspectable)
+        self._reader = DocumentReader(documents, named)
         self._allowed_origins = frozenset(allowed_origins)
         self._limits = limits
         self._turns = asyncio.Semaphore(executing_at_once)
@@ -225,16 +231,17 @@ class GraphQLView:
 
     async def _ready(self, method: str, params: Params, call: Call) -> _Ready | list[GraphQLError]:
         """The operation to run, or why none is."""
-        document = self._documents.read(params.query, call.limits)
-        if not isinstance(document, Document):
-            return document
+        read = await self._reader.read(params, call.visit, call.limits)
+        if isinstance(read, list):
+            return read
+        document, limits = read
         operation = document.operation(params.operation_name)
         if isinstance(operation, GraphQLError):
             return [operation]
         _refuse_kind(operation, method)
-        if (too_many := too_many_fields(operation, params.variables, call.limits)) is not None:
+        if (too_many := too_many_fields(operation, params.variables, limits)) is not None:
             return [too_many]
-        most = call.limits.cost
+        most = limits.cost
         if self._spending is not None:
             most = min(most, (await self._spending.plan_of(call.visit)).points_capacity)
         cost = cost_of(operation.estimate, params.variables)
@@ -331,7 +338,8 @@ def _refused(refused: HTTPException, request_id: str) -> _Answer:
 def _not_begun(errors: list[GraphQLError], request_id: str, may_say_400: bool) -> _Answer:
     """The answer to a document that is refused before any of it runs."""
     body = {"errors": shown(errors, request_id)}
-    return _Answer(body, _REQUEST_ERROR_STATUS if may_say_400 else 200)
+    is_unknown = any((error.extensions or {}).get("code") in _UNKNOWN for error in errors)
+    return _Answer(body, _REQUEST_ERROR_STATUS if may_say_400 and not is_unknown else 200)
 
 
 def _late(call: Call) -> _Answer:

@@ -113,6 +113,8 @@ class Settings(BaseSettings):
     exempt_networks: Networks | None = None
     """Networks outside the budget, comma separated, or `none`; unset: loopback when the stores
     are private and no public address is set, else none."""
+    documents: Literal["any", "trusted"] = "any"
+    """Which documents are answered: any, or only those that `codestile documents add` added."""
     api_points: bool = True
     """Whether operations are paid from the points of their viewer's plan."""
     introspection: bool = True

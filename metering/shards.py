@@ -71,6 +71,10 @@ class ShardKeys(NamedTuple):
         """How often somebody tried something of late; no part of the ledger."""
         return f"{{{self.tag}}}:g:{digest}"
 
+    def document(self, digest: str) -> str:
+        """A document that some client sends by name; no part of the ledger."""
+        return f"{{{self.tag}}}:d:{digest}"
+
     @property
     def waiting(self) -> str:
         """The set of viewers for whom counted views wait to be recorded."""
@@ -87,7 +91,7 @@ class ShardKeys(NamedTuple):
         """The type the store has of a key of that name; None when the shard has no such name."""
         if key in (self.log, self.fresh_log, self.lost_log):
             return "stream"
-        if key.startswith((self.receipt(""), self.tries(""))):
+        if key.startswith((self.receipt(""), self.tries(""), self.document(""))):
             return "string"
         if key == self.waiting:
             return "set"
