@@ -6,6 +6,7 @@ from datetime import datetime
 
 import strawberry
 
+from db.loaded import Loaded
 from db.plans import PlanBook
 from db.pool import Database
 from graph.day import Day
@@ -36,6 +37,8 @@ class Services:
     """What accounts and sessions are made of."""
     office: BackOffice
     """What the site's staff works with."""
+    loaded: Loaded
+    """What is loaded of the catalogue, and the number of its last change."""
     keys: Keys
     """What partners do with their keys."""
 
@@ -59,7 +62,8 @@ class Context:
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
-        loaders = Loaders(self.services.database, self.services.meter)
+        services = self.services
+        loaders = Loaders(services.database, services.meter, services.loaded)
         object.__setattr__(self, "loaders", loaders)
 
     @property

@@ -6,9 +6,7 @@ client with a traceback; this one passes the whole graphql-http audit (tests/con
 
 import asyncio
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any
@@ -18,10 +16,9 @@ import strawberry
 import structlog
 from graphql import DocumentNode, ExecutionResult, GraphQLError, OperationType, execute
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from strawberry.execution import optimized_is_awaitable
 
 from graph.documents import (
@@ -33,7 +30,7 @@ from graph.documents import (
     too_many_fields,
 )
 from graph.estimate import cost_of
-from graph.identity import VIEWER_HEADER, Identify, Visit
+from graph.identity import Identify, Visit
 from graph.limits import LIMITS, Limits
 from graph.masking import ErrorCode, coded, shown, shown_exception
 from graph.named import DocumentReader, Named
@@ -43,10 +40,13 @@ from graph.request import (
     JSON,
     Params,
     answer_type,
+    asked_by,
     idempotency_key,
     read_params,
     refuse_foreign_page,
 )
+from graph.sharing import PRIVATE, shared_with
+from graph.turns import Turns
 from schema.errors import StoreUnavailable
 from schema.people import ViewerKind
 
@@ -54,21 +54,6 @@ _REQUEST_ERROR_STATUS = 400
 """Status of a refused document under application/graphql-response+json. Newer drafts say 422;
 today's clients and the audit expect 400."""
 
-EXECUTING_AT_ONCE = 16
-"""Operations that execute at a time; the rest wait their turn. More would not be faster, as one
-processor runs them all, and each would be slower: the answers of the stores would lie unread until
-they seem late."""
-TURN_SECONDS = 10.0
-"""How long an operation waits for its turn before the reader is told to ask again."""
-
-KNOWN_SECONDS = 1.0
-"""How long somebody is taken for who they were when their request began. A body may take thirty
-times that to arrive, and its session or key may have ended meanwhile."""
-
-_HEADERS = {
-    "Vary": f"Accept, Origin, Sec-Fetch-Site, Authorization, Cookie, {VIEWER_HEADER}",
-    "Cache-Control": "private, no-store",
-}
 _CODES = {
     400: ErrorCode.BAD_USER_INPUT,
     401: ErrorCode.UNAUTHENTICATED,
@@ -134,13 +119,13 @@ class GraphQLView:
         is_introspectable: bool = True,
         allowed_origins: Collection[str] = (),
         limits: Mapping[ViewerKind, Limits] = LIMITS,
-        executing_at_once: int = EXECUTING_AT_ONCE,
-        turn_seconds: float = TURN_SECONDS,
+        turns: Turns | None = None,
         note_deprecated: NoteDeprecated | None = None,
         spending: Spending | None = None,
         named: Named | None = None,
     ) -> None:
         """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`.
+        `turns` are those that the process answers in, its own if none are given.
         `note_deprecated` is told what a key asks for that will go away. `spending` None: nothing
         is paid for. `named` None: no document has a name."""
         self._schema = core_schema(schema)
@@ -152,11 +137,10 @@ class GraphQLView:
         self._reader = DocumentReader(documents, named)
         self._allowed_origins = frozenset(allowed_origins)
         self._limits = limits
-        self._turns = asyncio.Semaphore(executing_at_once)
-        self._turn_seconds = turn_seconds
+        self._turns = turns or Turns()
         self._note_deprecated = note_deprecated
         self._spending = spending
-        self._app = _shared_with(self._allowed_origins, self._serve)
+        self._app = shared_with(self._allowed_origins, self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry, for http scopes."""
@@ -178,7 +162,11 @@ class GraphQLView:
         try:
             _refuse_unanswerable(request, media_type)
             refuse_foreign_page(request, self._allowed_origins)
-            visit, params = await self._asked(request)
+            visit, params = await asked_by(
+                request,
+                self._identify,
+                lambda visit: read_params(request, self._limits[visit.viewer_kind].body_bytes),
+            )
             call = Call(
                 visit, self._limits[visit.viewer_kind], request_id, idempotency_key(request)
             )
@@ -194,21 +182,12 @@ class GraphQLView:
         response = Response(
             _json(answer.body, request_id),
             answer.status,
-            {**_HEADERS, **(answer.headers or {}), "X-Request-Id": request_id},
+            {**PRIVATE, **(answer.headers or {}), "X-Request-Id": request_id},
             f"{media_type or JSON}; charset=utf-8",
         )
         for name, value in visit.headers if visit else ():
             response.headers.append(name, value)
         return response
-
-    async def _asked(self, request: Request) -> tuple[Visit, Params]:
-        """Who asks, once all of the request is there, and what."""
-        began = time.monotonic()
-        visit = await self._identify(request)
-        params = await read_params(request, self._limits[visit.viewer_kind].body_bytes)
-        if time.monotonic() - began > KNOWN_SECONDS:
-            visit = await self._identify(request)
-        return visit, params
 
     async def _answer(self, method: str, params: Params, call: Call, may_say_400: bool) -> _Answer:
         ready = await self._ready(method, params, call)
@@ -260,26 +239,12 @@ class GraphQLView:
         return replace(call, paid=replace(paid, cost=ready.cost))
 
     async def _run(self, ready: _Ready, call: Call) -> ExecutionResult:
-        async with self._turn():
+        async with self._turns.one():
             operation = ready.operation
             if operation.deprecated and call.visit.key and self._note_deprecated:
                 self._note_deprecated(call.visit.key.id, operation.deprecated)
             document = ready.document.trial(operation) if ready.is_trial else ready.document.node
             return await self._execute(document, operation, ready.variables, call)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """One of the places for operations that execute; refuses when none comes free in time."""
-        try:
-            async with asyncio.timeout(self._turn_seconds):
-                await self._turns.acquire()
-        except TimeoutError:
-            message = "The server is busy; please ask again."
-            raise HTTPException(503, message, headers={"Retry-After": "2"}) from None
-        try:
-            yield
-        finally:
-            self._turns.release()
 
     async def _execute(
         self, document: DocumentNode, operation: Operation, variables: dict[str, Any], call: Call
@@ -299,20 +264,6 @@ class GraphQLView:
         # Past the deadline the resolvers that still run are cancelled.
         async with asyncio.timeout(call.limits.deadline_seconds):
             return await result
-
-
-def _shared_with(origins: Collection[str], app: ASGIApp) -> ASGIApp:
-    """The application, readable by pages of those origins."""
-    if not origins:
-        return app
-    return CORSMiddleware(
-        app,
-        allow_origins=tuple(origins),
-        allow_methods=("GET", "POST"),
-        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", VIEWER_HEADER),
-        expose_headers=("X-Request-Id", VIEWER_HEADER),
-        allow_credentials=True,
-    )
 
 
 def _refuse_unanswerable(request: Request, media_type: str | None) -> None:

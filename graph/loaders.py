@@ -7,6 +7,7 @@ from typing import NamedTuple, Self, TypeVar
 from strawberry.dataloader import DataLoader
 
 from db import codes, crosswalks, keys, pages, usage_reads
+from db.loaded import Loaded
 from db.pool import Database
 from graph.day import Day
 from metering.meter import Meter
@@ -82,18 +83,32 @@ class RowsAsked(NamedTuple):
         return cls(found.source.key, release.kind, to, direction, on, first, start)
 
 
+class TranslationsAsked(NamedTuple):
+    """What the maps say about one code, with the first of its rows."""
+
+    source: CodeKey
+    to: frozenset[CodeSystemKey] | None
+    direction: TranslationDirection
+    on: Day
+    first: int
+
+
 class Loaders:
     """One request's loaders; a loader keeps what it has loaded until the request ends."""
 
-    def __init__(self, database: Database, meter: Meter) -> None:
+    def __init__(self, database: Database, meter: Meter, loaded: Loaded) -> None:
         self._database = database
         self._meter = meter
+        self._loaded = loaded
         self.codes: DataLoader[CodeAsked, CodeLookup] = DataLoader(self._codes)
         self.pages: DataLoader[CodeAsked, PageLookup] = DataLoader(self._pages)
         self.ancestors: DataLoader[CodeOnDate, tuple[Code, ...]] = DataLoader(self._ancestors)
         self.children: DataLoader[ChildrenAsked, codes.Children] = DataLoader(self._children)
         self.systems: DataLoader[Day, tuple[CodeSystem, ...]] = DataLoader(self._systems)
         self.rows: DataLoader[RowsAsked, tuple[Crosswalk, ...]] = DataLoader(self._rows)
+        self.translations: DataLoader[TranslationsAsked, list[Translation]] = DataLoader(
+            self._translations
+        )
         self.key_days: DataLoader[KeyDaysAsked, list[usage_reads.KeyDay]] = DataLoader(
             self._key_days
         )
@@ -140,7 +155,7 @@ class Loaders:
         return await _per_group(asked, lambda item: item.on, read)
 
     async def _systems(self, asked: list[Day]) -> Sequence[tuple[CodeSystem, ...]]:
-        return [await codes.code_systems(self._database, on.date) for on in asked]
+        return [await self._loaded.systems(on.date) for on in asked]
 
     async def _rows(self, asked: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
         async def read(alike: RowsAsked, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
@@ -155,8 +170,18 @@ class Loaders:
             )
             return [_rows_of(alike.kind, translations) for translations in found]
 
-        anyone = CodeKey(CodeSystemKey.DEMO, "")
-        return await _per_group(asked, lambda item: item._replace(source=anyone), read)
+        return await _per_group(asked, lambda item: item._replace(source=_ANYONE), read)
+
+    async def _translations(self, asked: list[TranslationsAsked]) -> Sequence[list[Translation]]:
+        async def read(
+            alike: TranslationsAsked, batch: list[TranslationsAsked]
+        ) -> Sequence[list[Translation]]:
+            sources = [item.source for item in batch]
+            return await crosswalks.translations(
+                self._database, sources, alike.to, alike.direction, alike.on.date, alike.first
+            )
+
+        return await _per_group(asked, lambda item: item._replace(source=_ANYONE), read)
 
     async def _key_days(self, asked: list[KeyDaysAsked]) -> Sequence[list[usage_reads.KeyDay]]:
         async def read(
@@ -186,6 +211,10 @@ class Loaders:
 
     async def _decisions(self, asked: list[ViewRequest]) -> Sequence[Decision | Redirect]:
         return await self._meter.view(asked)
+
+
+_ANYONE = CodeKey(CodeSystemKey.DEMO, "")
+"""Stands for the code where questions are compared that differ in nothing else."""
 
 
 def _rows_of(kind: str, translations: Sequence[Translation]) -> tuple[Crosswalk, ...]:

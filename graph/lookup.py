@@ -21,6 +21,9 @@ from schema import codes as shapes
 from schema.codes import CodeMissing, CodeSystemKey, MissingReason
 from schema.errors import StoreUnavailable
 
+NO_CODE = "The text cannot be a code of any system."
+"""Why a text has no translations that no system could have as a code."""
+
 _log = structlog.get_logger(__name__)
 
 

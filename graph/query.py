@@ -13,6 +13,7 @@ from graph.context import Info
 from graph.day import Day
 from graph.limits import LIMITS
 from graph.lookup import (
+    NO_CODE,
     AsOf,
     CodeKeyInput,
     CodeLookupItem,
@@ -217,7 +218,7 @@ async def _look_up(
 
 
 def _no_code(source: CodeKeyInput) -> str | None:
-    return None if normalize(source.value) else "The text cannot be a code of any system."
+    return None if normalize(source.value) else NO_CODE
 
 
 async def _translate(

@@ -6,23 +6,29 @@ The rules are those of GraphQL over HTTP (https://graphql.github.io/graphql-over
 
 import asyncio
 import re
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from graph.identity import Identify, Visit
 from graph.trusted import document_id
 
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
+KNOWN_SECONDS = 1.0
+"""How long somebody is taken for who they were when their request began. A body may take thirty
+times that to arrive, and its session or key may have ended meanwhile."""
 _BODY_SECONDS = 30.0
 """Time a client may take to send its body."""
 _DISCARDED_BYTES = 64_000_000
 """How much of a body that is too long is read and thrown away. A client listens when it has sent
 everything, and closing on it before that loses the answer that says what is wrong."""
+Asked = TypeVar("Asked")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{8,64}")
 
 
@@ -103,6 +109,18 @@ def idempotency_key(request: Request) -> str | None:
     if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
         raise HTTPException(400, "Idempotency-Key must be 8 to 64 visible ASCII characters.")
     return key
+
+
+async def asked_by(
+    request: Request, identify: Identify, read: Callable[[Visit], Awaitable[Asked]]
+) -> tuple[Visit, Asked]:
+    """Who asks, once all of the request is there, and what: `read` reads it."""
+    began = time.monotonic()
+    visit = await identify(request)
+    asked = await read(visit)
+    if time.monotonic() - began > KNOWN_SECONDS:
+        visit = await identify(request)
+    return visit, asked
 
 
 async def read_params(request: Request, most_bytes: int) -> Params:

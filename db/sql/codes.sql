@@ -95,3 +95,7 @@ FROM line l
 CROSS JOIN LATERAL code_on(l.ancestor_id, $2::date) f
 LEFT JOIN release r ON r.id = f.release_id
 ORDER BY l.descendant_id, l.distance DESC;
+
+-- name: catalogue_version
+-- One row: how many changes the catalogue has had.
+SELECT v.number FROM catalogue_version v;

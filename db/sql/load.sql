@@ -2,6 +2,12 @@
 -- Makes every other load wait until this transaction ends.
 SELECT pg_advisory_xact_lock(hashtext('codestile load'));
 
+-- name: tell_changed
+-- Tells every server, when this transaction commits, that the catalogue changed; the number of the
+-- change.
+-- $1 the releases that were loaded, as reports call them.
+SELECT catalogue_changed($1::text[]) AS number;
+
 -- name: code_release
 -- The release with this label, if it is loaded: its sha256 and how many codes it has.
 -- $1 system; $2 label.

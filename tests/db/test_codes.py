@@ -401,7 +401,10 @@ async def test_a_system_tells_the_identifier_that_hl7_registers_and_no_other(
         "ICD9CM_DX": "http://hl7.org/fhir/sid/icd-9-cm",
         "ICD9CM_PX": "http://hl7.org/fhir/sid/icd-9-cm",
         "HCPCS": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
+        "HCPCS_MODIFIER": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
         "CPT": "http://www.ama-assn.org/go/cpt",
+        "MSDRG": "https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/"
+        "AcuteInpatientPPS/MS-DRG-Classifications-and-Software",
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from graphql import execute, parse
 
+from db.loaded import Loaded
 from db.plans import PlanBook
 from db.pool import Database
 from graph import ids
@@ -52,6 +53,7 @@ async def services_on(
             event_id=partial(ids.encode_event, b"a secret of the tests"),
             people=people_on(database, meter),
             office=BackOffice(PlanChanges(database, meter, plans, now), meter.store),
+            loaded=Loaded(database, lambda: None),
             keys=Keys(database, b"a seed of the tests", now),
         )
 

@@ -205,3 +205,26 @@ async def test_while_the_store_is_away_reference_data_is_answered(
             None
         }
         assert responses[0].json()["data"] == responses[2].json()["data"]
+
+
+async def test_fhir_is_paid_from_the_same_bucket(site: Site) -> None:
+    guest = await as_guest(site)
+    lookup = "/fhir/CodeSystem/$lookup?system=http://hl7.org/fhir/sid/icd-10-cm&code=I10"
+    await empty(guest, 3)
+
+    answered = await guest.client.get(lookup)
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "batch",
+        "entry": [{"request": {"method": "GET", "url": lookup.removeprefix("/fhir/")}}] * 20,
+    }
+    statuses = [(await guest.client.post("/fhir", json=bundle)).status_code for _ in range(5)]
+    refused = await guest.client.post("/fhir", json=bundle)
+
+    assert answered.status_code == 200
+    assert int(answered.headers["RateLimit-Remaining"]) < 500 - 3 * DEAR_POINTS
+    assert statuses[0] == 200
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    [issue] = refused.json()["issue"]
+    assert (issue["code"], issue["diagnostics"][:20]) == ("throttled", "This costs 20 points")
