@@ -336,7 +336,11 @@ def _named(settings: Settings, database: Database, store: Store) -> Named:
 
 
 def _fhir(
-    settings: Settings, services: Services, identify: Identify, turns: Turns, spending: Spending
+    settings: Settings,
+    services: Services,
+    identify: Identify,
+    turns: Turns,
+    spending: Spending | None = None,
 ) -> FhirView:
     return FhirView(
         identify=identify,
