@@ -204,11 +204,13 @@ def _problems_of(meter: GuardedMeter, settings: Settings) -> StoreProblems:
     return problems
 
 
-def _metrics(settings: Settings, meter: GuardedMeter, database: Database) -> Answer | None:
+def _metrics(
+    settings: Settings, meter: GuardedMeter, database: Database, view: GraphQLView
+) -> Answer | None:
     token = settings.metrics_token
     if token is None:
         return None
-    return metrics_answer(Metrics(meter, database), token.get_secret_value())
+    return metrics_answer(Metrics(meter, database, view.executed), token.get_secret_value())
 
 
 def _subscriptions(settings: Settings, changes: PlanChanges) -> ASGIApp | None:
@@ -265,7 +267,7 @@ def _site(
         has_graphiql=settings.graphiql,
         doubts=lambda: meter.doubts,
         has_letter_pages=settings.site_url is None,
-        metrics=_metrics(settings, meter, database),
+        metrics=_metrics(settings, meter, database, view),
         subscriptions=_subscriptions(settings, changes),
     )
 
@@ -292,5 +294,6 @@ def _view(
         make_context=context,
         allowed_origins=settings.allowed_origins,
         is_introspectable=settings.introspection,
+        compiles=settings.compile_documents,
         note_deprecated=note_deprecated,
     )

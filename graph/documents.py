@@ -1,4 +1,5 @@
-"""Documents, read once: parsed, measured, validated, and kept for whoever sends the same text.
+"""Documents, read once: parsed, measured, validated, and kept for whoever sends the same text, with
+the plans by which they are executed.
 
 Validation is most of the cost of a small query (2.5 of 3 ms), and Strawberry's own cache of it
 never hits, because the rule classes in its key are made anew for each request.
@@ -29,6 +30,7 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
+from graph.compile import Plan
 from graph.deprecation import NOTHING, deprecated_in
 from graph.estimate import ListField, ListFinder, fields_asked
 from graph.limits import VALIDATION_ERRORS_SHOWN, Limits, Measure, exceeded, measure
@@ -40,6 +42,8 @@ _KEPT_BYTES = 40_000_000
 """Bound of the cache, in what its documents take in memory."""
 _BYTES_A_TOKEN = 370
 """Of a parsed document; its text stays in memory besides, comments included."""
+_BYTES_A_PLAN = 4_000
+_BYTES_A_PLANNED_FIELD = 1_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Operation:
     """The lists it selects, with sizes that may depend on variables."""
     deprecated: frozenset[str] = NOTHING
     """Coordinates of what it asks for that will go away."""
+    plan: Plan | None = None
+    """How to execute it; None where graphql-core executes everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +92,17 @@ class Documents:
         schema: strawberry.Schema,
         *,
         is_introspectable: bool = True,
+        compiles: bool = True,
         kept_bytes: int = _KEPT_BYTES,
     ) -> None:
         """Where introspection is off, errors suggest no names either."""
         self.schema = core_schema(schema)
+        self._executor_class = schema.execution_context_class
+        self._compiles = compiles
         self._rules = _RULES if is_introspectable else (*_RULES, NoSchemaIntrospectionCustomRule)
         self._hides_names = not is_introspectable
         self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._sizes: dict[str, int] = {}
         self._kept_bytes = kept_bytes
         self._bytes = 0
         _mark_one_of(self.schema)
@@ -105,7 +115,7 @@ class Documents:
         """
         document = self._kept.get(text)
         if document is not None:
-            self._kept.move_to_end(text)
+            self._keep(text, document)
             refused = exceeded(document.measure, limits)
             return [coded(ErrorCode.OPERATION_LIMIT_EXCEEDED, refused)] if refused else document
         read = self._read(text, limits)
@@ -125,23 +135,57 @@ class Documents:
             return [coded(ErrorCode.OPERATION_LIMIT_EXCEEDED, refused)]
         if errors := self._errors(node):
             return [_invalid(error) for error in errors]
-        return Document(node, size, _operations(self.schema, node))
+        return Document(node, size, self._operations(node))
 
     def _errors(self, node: DocumentNode) -> list[GraphQLError]:
         most = VALIDATION_ERRORS_SHOWN
         errors = validate(self.schema, node, self._rules, most, hide_suggestions=self._hides_names)
         return errors[:most]  # the one after them only says that there were more
 
+    def _operations(self, node: DocumentNode) -> tuple[Operation, ...]:
+        fragments = {
+            definition.name.value: definition
+            for definition in node.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        operations = [d for d in node.definitions if isinstance(d, OperationDefinitionNode)]
+        return tuple(
+            Operation(
+                name=definition.name.value if definition.name else None,
+                kind=definition.operation,
+                lists=ListFinder(self.schema, fragments, definition).lists(),
+                deprecated=deprecated,
+                plan=self._plan(node, definition),
+            )
+            for definition, deprecated in zip(
+                operations, deprecated_in(self.schema, node), strict=True
+            )
+        )
+
+    def _plan(self, node: DocumentNode, definition: OperationDefinitionNode) -> Plan | None:
+        if not self._compiles:
+            return None
+        return Plan(
+            self.schema, node, definition, self._executor_class, hides_names=self._hides_names
+        )
+
     def _keep(self, text: str, document: Document) -> None:
+        """Keep it as the one used last, and count it anew: its plans have grown since."""
         self._kept[text] = document
-        self._bytes += size_of(text, document)
+        self._kept.move_to_end(text)
+        size = size_of(text, document)
+        self._bytes += size - self._sizes.get(text, 0)
+        self._sizes[text] = size
         while self._bytes > self._kept_bytes:
-            self._bytes -= size_of(*self._kept.popitem(last=False))
+            oldest, _ = self._kept.popitem(last=False)
+            self._bytes -= self._sizes.pop(oldest)
 
 
 def size_of(text: str, document: Document) -> int:
     """About what a kept document takes, in bytes; text outside Latin-1 takes two or four each."""
-    return sys.getsizeof(text) + _BYTES_A_TOKEN * document.measure.tokens
+    plans = [operation.plan for operation in document.operations if operation.plan]
+    planned = sum(_BYTES_A_PLAN + _BYTES_A_PLANNED_FIELD * plan.fields for plan in plans)
+    return sys.getsizeof(text) + _BYTES_A_TOKEN * document.measure.tokens + planned
 
 
 def too_many_fields(
@@ -198,21 +242,3 @@ def _invalid(error: GraphQLError) -> GraphQLError:
     )
     error.extensions = {"code": code.value}
     return error
-
-
-def _operations(schema: GraphQLSchema, node: DocumentNode) -> tuple[Operation, ...]:
-    fragments = {
-        definition.name.value: definition
-        for definition in node.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
-    operations = [d for d in node.definitions if isinstance(d, OperationDefinitionNode)]
-    return tuple(
-        Operation(
-            name=definition.name.value if definition.name else None,
-            kind=definition.operation,
-            lists=ListFinder(schema, fragments, definition).lists(),
-            deprecated=deprecated,
-        )
-        for definition, deprecated in zip(operations, deprecated_in(schema, node), strict=True)
-    )

@@ -16,15 +16,15 @@ from typing import Any
 import orjson
 import strawberry
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from strawberry.execution import optimized_is_awaitable
 
-from graph.documents import Document, Documents, Operation, core_schema, too_many_fields
+from graph.documents import Document, Documents, Operation, too_many_fields
+from graph.executing import Executing
 from graph.identity import VIEWER_HEADER, Identify, Visit
 from graph.limits import LIMITS, Limits
 from graph.masking import ErrorCode, coded, shown, shown_exception
@@ -99,6 +99,7 @@ class GraphQLView:
         identify: Identify,
         make_context: Callable[[Call], object],
         is_introspectable: bool = True,
+        compiles: bool = True,
         allowed_origins: Collection[str] = (),
         limits: Mapping[ViewerKind, Limits] = LIMITS,
         executing_at_once: int = EXECUTING_AT_ONCE,
@@ -106,13 +107,13 @@ class GraphQLView:
         note_deprecated: NoteDeprecated | None = None,
     ) -> None:
         """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`.
-        `note_deprecated` is told what a key asks for that will go away."""
-        self._schema = core_schema(schema)
-        self._executor_class = schema.execution_context_class
-        self._hides_names = not is_introspectable
+        `note_deprecated` is told what a key asks for that will go away. `compiles`: operations
+        are executed by plans, as far as those know them."""
         self._identify = identify
         self._make_context = make_context
-        self._documents = Documents(schema, is_introspectable=is_introspectable)
+        self._documents = Documents(schema, is_introspectable=is_introspectable, compiles=compiles)
+        self._executing = Executing(schema, hides_names=not is_introspectable)
+        self.executed = self._executing.counts
         self._allowed_origins = frozenset(allowed_origins)
         self._limits = limits
         self._turns = asyncio.Semaphore(executing_at_once)
@@ -217,16 +218,8 @@ class GraphQLView:
     async def _execute(
         self, document: Document, operation: Operation, variables: dict[str, Any], call: Call
     ) -> ExecutionResult:
-        result = execute(
-            self._schema,
-            document.node,
-            context_value=self._make_context(call),
-            variable_values=variables,
-            operation_name=operation.name,
-            executor_class=self._executor_class,
-            hide_suggestions=self._hides_names,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # returns a plain bool
-        )
+        context = self._make_context(call)
+        result = self._executing.answer(document, operation, variables, context)
         if not isawaitable(result):
             return result
         # Past the deadline the resolvers that still run are cancelled.

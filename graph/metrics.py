@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -34,9 +34,13 @@ class Snapshot:
 class Metrics(Collector):
     """The figures of one application."""
 
-    def __init__(self, meter: GuardedMeter, database: Database) -> None:
+    def __init__(
+        self, meter: GuardedMeter, database: Database, executed: Mapping[str, int] | None = None
+    ) -> None:
+        """`executed`: operations so far by the way they went, read anew each time."""
         self._meter = meter
         self._database = database
+        self._executed = executed or {}
         self._snapshot = Snapshot()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -80,6 +84,7 @@ class Metrics(Collector):
         yield _counter("meter_refused", "Calls that nobody could answer.", figures.refused)
         is_open = self._meter.episode is not None
         yield _gauge("meter_fallback_open", "1 while this process has PostgreSQL decide.", is_open)
+        yield _by_way("operations", "Operations by the way they were executed.", self._executed)
 
     async def _totals(self) -> Totals | None:
         try:
@@ -140,6 +145,13 @@ def _by_shard(name: str, meaning: str, values: Iterable[tuple[int, float]]) -> M
     family = GaugeMetricFamily(f"codestile_{name}", meaning, labels=["shard"])
     for shard, value in values:
         family.add_metric([f"{shard:02}"], value)
+    return family
+
+
+def _by_way(name: str, meaning: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(f"codestile_{name}", meaning, labels=["way"])
+    for way, count in counts.items():
+        family.add_metric([way], count)
     return family
 
 

@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     are private and no public address is set, else none."""
     introspection: bool = True
     """Whether the schema may be asked for through GraphQL."""
+    compile_documents: bool = True
+    """Whether operations are executed by plans made of them once, or all by graphql-core."""
     graphiql: bool = True
     """Whether /graphiql is served."""
     metrics_token: SecretStr | None = None
