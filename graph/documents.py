@@ -43,7 +43,7 @@ _KEPT_BYTES = 40_000_000
 _BYTES_A_TOKEN = 370
 """Of a parsed document; its text stays in memory besides, comments included."""
 _BYTES_A_PLAN = 4_000
-_BYTES_A_PLANNED_FIELD = 1_500
+_BYTES_A_PLANNED_FIELD = 2_100
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,8 @@
-"""From what a resolver gave to what is answered: by the type of the field, as the section "Value
-completion" of the specification says.
-
-Every closure answers null for null, and raises an exception that was given as a value.
-"""
+"""From what a resolver gave to what is answered, by the type of the field: the section "Value
+completion" of the specification."""
 
 from collections.abc import Awaitable
+from functools import lru_cache
 from types import CoroutineType
 from typing import Any
 
@@ -12,11 +10,10 @@ from graphql import (
     GraphQLAbstractType,
     GraphQLLeafType,
     GraphQLList,
-    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
-    Undefined,
     default_type_resolver,
+    get_nullable_type,
     is_abstract_type,
     is_leaf_type,
     is_object_type,
@@ -32,50 +29,22 @@ from graph.compile.places import Complete, Place, Slot
 from graph.compile.running import Run
 
 
-def completion(type_: GraphQLOutputType, place: Place) -> Complete:
-    """What completes values of a type at a place."""
-    if isinstance(type_, GraphQLNonNull):
-        return _required(completion(type_.of_type, place), place)
-    if isinstance(type_, GraphQLList):
-        complete = list_of(slot(type_.of_type, place), place)
-    elif is_leaf_type(type_):
-        complete = _leaf(type_)
-    elif is_abstract_type(type_):
-        complete = _abstract(type_, place)
-    else:
-        assert is_object_type(type_), "the last kind of output type"
-        complete = _object(type_, place)
-    return _or_null(complete)
-
-
 def slot(type_: GraphQLOutputType, place: Place) -> Slot:
     """Where values of a type go at a place."""
-    return Slot(completion(type_, place), place, is_required=isinstance(type_, GraphQLNonNull))
+    kind = get_nullable_type(type_)
+    if isinstance(kind, GraphQLList):
+        complete = list_of(slot(kind.of_type, place), place)
+    elif is_leaf_type(kind):
+        complete = _leaf(kind)
+    elif is_abstract_type(kind):
+        complete = _abstract(kind, place)
+    else:
+        assert is_object_type(kind), "the last kind of output type"
+        complete = _object(kind, place)
+    return Slot(complete, place, may_be_null=kind is type_)
 
 
-def _or_null(complete: Complete) -> Complete:
-    def completed(run: Run, path: Path, value: Any) -> Any:
-        if isinstance(value, Exception):
-            raise value
-        if value is None or value is Undefined:
-            return None
-        return complete(run, path, value)
-
-    return completed
-
-
-def _required(complete: Complete, place: Place) -> Complete:
-    refused = f"Cannot return null for non-nullable field {place.title}."
-
-    def completed(run: Run, path: Path, value: Any) -> Any:
-        done = complete(run, path, value)
-        if done is None:
-            raise TypeError(refused)
-        return done
-
-    return completed
-
-
+@lru_cache(256)
 def _leaf(type_: GraphQLLeafType) -> Complete:
     members, names = names_of(type_)
 

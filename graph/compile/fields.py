@@ -60,13 +60,14 @@ def _leaf(
 ) -> Execute:
     """An attribute that is answered without anything below it: its path is needed only when
     something is wrong."""
+    may_be_null = to.may_be_null
 
     def execute(run: Run, source: Any, above: Path | None) -> Any:
         try:
             value = get(source)
         except Exception as error:
             return to.fail(run, Path(above, key, parent), error)
-        if type(value) is unchanged:
+        if type(value) is unchanged or (value is None and may_be_null):
             return value
         return to.answer(run, Path(above, key, parent), value)
 

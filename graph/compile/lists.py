@@ -17,14 +17,14 @@ from graph.compile.running import Run
 
 def list_of(slot: Slot, place: Place) -> Complete:
     """What completes a list whose items go to that slot."""
-    refused = f"Expected Iterable, but did not find one for field '{place.title}'."
 
     def completed(run: Run, path: Path, value: Any) -> Any:
         if type(value) is not list:
             if is_async_iterable(value):
                 return _awaited(run, path, value, slot)
             if not is_iterable(value):
-                raise GraphQLError(refused)
+                message = f"Expected Iterable, but did not find one for field '{place.title}'."
+                raise GraphQLError(message)
         items = _Items(run, path, slot)
         rest = iter(value)
         try:
