@@ -1,5 +1,5 @@
 """Documents, read once: parsed, measured, validated, and kept for whoever sends the same text, with
-the plans by which they are executed.
+the programs that execute them.
 
 Validation is most of the cost of a small query (2.5 of 3 ms), and Strawberry's own cache of it
 never hits, because the rule classes in its key are made anew for each request.
@@ -30,7 +30,7 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
-from graph.compile import Plan
+from graph.compile import Program
 from graph.deprecation import NOTHING, deprecated_in
 from graph.estimate import ListField, ListFinder, fields_asked
 from graph.limits import VALIDATION_ERRORS_SHOWN, Limits, Measure, exceeded, measure
@@ -42,8 +42,9 @@ _KEPT_BYTES = 40_000_000
 """Bound of the cache, in what its documents take in memory."""
 _BYTES_A_TOKEN = 370
 """Of a parsed document; its text stays in memory besides, comments included."""
-_BYTES_A_PLAN = 4_000
-_BYTES_A_PLANNED_FIELD = 2_100
+_BYTES_A_PROGRAM = 3_000
+"""And of each of its variants."""
+_BYTES_A_COMPILED_FIELD = 2_100
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Operation:
     """The lists it selects, with sizes that may depend on variables."""
     deprecated: frozenset[str] = NOTHING
     """Coordinates of what it asks for that will go away."""
-    plan: Plan | None = None
+    program: Program | None = None
     """How to execute it; None where graphql-core executes everything."""
 
 
@@ -155,22 +156,22 @@ class Documents:
                 kind=definition.operation,
                 lists=ListFinder(self.schema, fragments, definition).lists(),
                 deprecated=deprecated,
-                plan=self._plan(node, definition),
+                program=self._program(node, definition),
             )
             for definition, deprecated in zip(
                 operations, deprecated_in(self.schema, node), strict=True
             )
         )
 
-    def _plan(self, node: DocumentNode, definition: OperationDefinitionNode) -> Plan | None:
+    def _program(self, node: DocumentNode, definition: OperationDefinitionNode) -> Program | None:
         if not self._compiles:
             return None
-        return Plan(
+        return Program(
             self.schema, node, definition, self._executor_class, hides_names=self._hides_names
         )
 
     def _keep(self, text: str, document: Document) -> None:
-        """Keep it as the one used last, and count it anew: its plans have grown since."""
+        """Keep it as the one used last, and count it anew: its programs have grown since."""
         self._kept[text] = document
         self._kept.move_to_end(text)
         size = size_of(text, document)
@@ -183,9 +184,12 @@ class Documents:
 
 def size_of(text: str, document: Document) -> int:
     """About what a kept document takes, in bytes; text outside Latin-1 takes two or four each."""
-    plans = [operation.plan for operation in document.operations if operation.plan]
-    planned = sum(_BYTES_A_PLAN + _BYTES_A_PLANNED_FIELD * plan.fields for plan in plans)
-    return sys.getsizeof(text) + _BYTES_A_TOKEN * document.measure.tokens + planned
+    programs = [operation.program for operation in document.operations if operation.program]
+    compiled = sum(
+        _BYTES_A_PROGRAM * (1 + program.variants) + _BYTES_A_COMPILED_FIELD * program.fields
+        for program in programs
+    )
+    return sys.getsizeof(text) + _BYTES_A_TOKEN * document.measure.tokens + compiled
 
 
 def too_many_fields(

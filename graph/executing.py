@@ -1,4 +1,4 @@
-"""Executes operations: by their plans, and by graphql-core what those do not know."""
+"""Executes operations: by their programs, and by graphql-core what those do not know."""
 
 from collections.abc import Awaitable
 from typing import Any
@@ -11,9 +11,9 @@ from graph.compile import Fallback
 from graph.documents import Document, Operation, core_schema
 
 COMPILED = "compiled"
-"""The way of an operation that its plan executed."""
+"""The way of an operation that its program executed."""
 INTERPRETED = "off"
-"""The way of one that has no plan, as none are made."""
+"""The way of one that has no program, as none are made."""
 
 Answer = ExecutionResult | Awaitable[ExecutionResult]
 
@@ -34,8 +34,8 @@ class Executing:
     ) -> Answer:
         """The answer of a document's operation, to be awaited if it is no result yet."""
         result: Answer | Fallback | None = None
-        if operation.plan is not None:
-            result = operation.plan.execute(variables, context)
+        if operation.program is not None:
+            result = operation.program.execute(variables, context)
         if result is None or isinstance(result, Fallback):
             self.counts[result or INTERPRETED] += 1
             return self._interpreted(document, operation, variables, context)

@@ -108,7 +108,7 @@ class GraphQLView:
     ) -> None:
         """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`.
         `note_deprecated` is told what a key asks for that will go away. `compiles`: operations
-        are executed by plans, as far as those know them."""
+        are executed by programs, as far as those know them."""
         self._identify = identify
         self._make_context = make_context
         self._documents = Documents(schema, is_introspectable=is_introspectable, compiles=compiles)

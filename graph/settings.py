@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     introspection: bool = True
     """Whether the schema may be asked for through GraphQL."""
     compile_documents: bool = True
-    """Whether operations are executed by plans made of them once, or all by graphql-core."""
+    """Whether operations are executed by programs made of them once, or all by graphql-core."""
     graphiql: bool = True
     """Whether /graphiql is served."""
     metrics_token: SecretStr | None = None

@@ -1,4 +1,4 @@
-"""What a plan can answer, and by what reason it leaves the rest to graphql-core."""
+"""What a program can answer, and by what reason it leaves the rest to graphql-core."""
 
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
@@ -43,7 +43,7 @@ def conditions_of(
     operation: OperationDefinitionNode, fragments: Fragments
 ) -> frozenset[str] | Fallback:
     """The variables that decide which fields of a valid operation are selected, or why it is not
-    for a plan."""
+    for a program."""
     if operation.operation is OperationType.SUBSCRIPTION:
         return Fallback.OPERATION
     if operation.directives or any(v.directives for v in operation.variable_definitions or ()):

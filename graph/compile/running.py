@@ -1,4 +1,4 @@
-"""One execution of a plan, and the ways to execute several fields."""
+"""One execution of a program, and the ways to execute several fields."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from types import CoroutineType
@@ -14,7 +14,7 @@ from graphql.pyutils import Path, gather_with_cancel
 
 
 class Run:
-    """What differs between two executions of one plan."""
+    """What differs between two executions of one program."""
 
     __slots__ = ("arguments", "errors", "referee", "told", "variables")
 

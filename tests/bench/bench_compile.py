@@ -1,4 +1,4 @@
-"""What executing one operation costs by its plan, beside graphql-core, with nothing to wait for.
+"""What executing one operation costs by its program, beside graphql-core, with nothing to wait for.
 
 The catalogue, the ledger and the resolvers are the real ones. What the loaders were answered is
 kept after the first execution, so that neither way is measured waiting for a store.
@@ -71,7 +71,7 @@ async def executed(executing: Executing, document: Document, context: Context) -
 
 @pytest.mark.bench
 @pytest.mark.parametrize("name", ["open-a-page", "look-up-codes", "viewer"])
-async def test_a_plan_takes_less_than_half_of_the_time(name: str, services: Services) -> None:
+async def test_a_program_takes_less_than_half_of_the_time(name: str, services: Services) -> None:
     text = (ROOT / f"graph/web/queries/{name}.graphql").read_text()
     limits = LIMITS[ViewerKind.PARTNER]
     viewer = viewer_of(ViewerKind.REGISTERED)
@@ -101,7 +101,7 @@ async def test_a_plan_takes_less_than_half_of_the_time(name: str, services: Serv
     best = {way: min(costs[way] for costs in rounds) for way in ways}
     ratio = best["graphql-core"] / best[COMPILED]
     print(
-        f"\n{name}: plan {best[COMPILED]:.0f} us, graphql-core {best['graphql-core']:.0f} us,"
+        f"\n{name}: program {best[COMPILED]:.0f} us, graphql-core {best['graphql-core']:.0f} us,"
         f" {ratio:.1f} times"
     )
     assert answers[0].errors is None

@@ -1,4 +1,4 @@
-"""One operation executed both ways: by its plan, and by graphql-core."""
+"""One operation executed both ways: by its program, and by graphql-core."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from graphql import (
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from graph.compile import Fallback, Plan
+from graph.compile import Fallback, Program
 
 Answers = Callable[[], Any]
 
@@ -55,15 +55,17 @@ def _ordered(value: Any) -> Any:
     return (type(value), value)
 
 
-def plan_of(schema: GraphQLSchema, document: DocumentNode) -> Plan:
-    """The plan of the only operation of a document."""
+def program_of(schema: GraphQLSchema, document: DocumentNode) -> Program:
+    """The program of the only operation of a document."""
     (operation,) = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    return Plan(schema, document, operation)
+    return Program(schema, document, operation)
 
 
-async def by_plan(plan: Plan, variables: dict[str, Any], context: object = None) -> Told | Fallback:
-    """What a plan answers, once nothing of it runs any more."""
-    result = plan.execute(variables, context)
+async def by_program(
+    program: Program, variables: dict[str, Any], context: object = None
+) -> Told | Fallback:
+    """What a program answers, once nothing of it runs any more."""
+    result = program.execute(variables, context)
     if isinstance(result, Fallback):
         return result
     return await _settled(result)

@@ -1,4 +1,4 @@
-"""Plans of operations: what they answer, what they ask for, and what they leave to graphql-core."""
+"""Programs: what they answer, what they ask for, and what they leave to graphql-core."""
 
 import asyncio
 import gc
@@ -9,9 +9,9 @@ import strawberry
 from graphql import ExecutionResult, parse
 from strawberry.dataloader import DataLoader
 
-from graph.compile import Fallback, Plan
-from graph.compile.plans import VARIANTS
-from tests.graph.executed import by_plan, by_reference, core, plan_of
+from graph.compile import Fallback, Program
+from graph.compile.programs import VARIANTS
+from tests.graph.executed import by_program, by_reference, core, program_of
 
 
 @strawberry.interface
@@ -105,12 +105,12 @@ class Context:
 
 
 async def answer(text: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-    """What the plan answers, which is what graphql-core answers."""
+    """What the program answers, which is what graphql-core answers."""
     document, given = parse(text), variables or {}
-    plan = plan_of(core(SCHEMA), document)
-    told = await by_plan(plan, given, Context())
+    program = program_of(core(SCHEMA), document)
+    told = await by_program(program, given, Context())
     assert told == await by_reference(core(SCHEMA), document, given, Context())
-    result = plan.execute(given, Context())
+    result = program.execute(given, Context())
     assert not isinstance(result, Fallback)
     return (result if isinstance(result, ExecutionResult) else await result).formatted  # type: ignore[return-value]
 
@@ -158,14 +158,14 @@ async def test_conditions_by_variables_choose_the_fields_of_each_run(is_wanted: 
     assert await answer(text, {"is": is_wanted}) == {"data": expected}
 
 
-async def test_one_plan_answers_every_run_by_its_own_variables() -> None:
+async def test_one_program_answers_every_run_by_its_own_variables() -> None:
     document = parse(
         "query ($n: Int!, $is: Boolean!) { things(first: $n) { name @skip(if: $is) } }"
     )
-    plan = plan_of(core(SCHEMA), document)
+    program = program_of(core(SCHEMA), document)
 
     runs = [(1, True), (2, False), (1, False), (2, True)]
-    answers = [plan.execute({"n": n, "is": skips}, None) for n, skips in runs]
+    answers = [program.execute({"n": n, "is": skips}, None) for n, skips in runs]
 
     assert [run.data for run in answers if isinstance(run, ExecutionResult)] == [
         {"things": [{}]},
@@ -229,7 +229,7 @@ async def test_a_loader_gathers_what_the_items_of_a_list_ask() -> None:
         named { ... on Leaf { twin { name twin { name } } } }
     }""")
 
-    await by_plan(plan_of(core(SCHEMA), document), {}, context)
+    await by_program(program_of(core(SCHEMA), document), {}, context)
 
     assert context.log == [["l"], ["twin of l"]]
 
@@ -240,20 +240,20 @@ async def test_fields_of_a_mutation_run_in_turn_though_one_fails() -> None:
         "mutation { a: step(turns: 3) b: step(turns: 0, fails: true) c: step(turns: 1) }"
     )
     text = "mutation { a: step(turns: 3) c: step(turns: 1) }"
-    well = plan_of(core(SCHEMA), parse(text))
+    well = program_of(core(SCHEMA), parse(text))
 
-    told = await by_plan(plan_of(core(SCHEMA), document), {}, context)
+    told = await by_program(program_of(core(SCHEMA), document), {}, context)
 
     assert context.log == ["a begins", "a ends", "b begins", "b ends"]
     assert told == await by_reference(core(SCHEMA), document, {}, Context())
     later = Context()
-    await by_plan(well, {}, later)
+    await by_program(well, {}, later)
     assert later.log == ["a begins", "a ends", "c begins", "c ends"]
 
 
 async def test_whoever_waits_no_longer_ends_the_resolvers() -> None:
     context = Context()
-    running = plan_of(core(SCHEMA), parse("{ stuck where }")).execute({}, context)
+    running = program_of(core(SCHEMA), parse("{ stuck where }")).execute({}, context)
     assert not isinstance(running, ExecutionResult | Fallback)
 
     with pytest.raises(TimeoutError):
@@ -284,10 +284,10 @@ async def test_whoever_waits_no_longer_ends_the_resolvers() -> None:
         ),
     ],
 )
-async def test_what_a_plan_does_not_know_it_names_and_leaves(
+async def test_what_a_program_does_not_know_it_names_and_leaves(
     text: str, variables: dict[str, Any], why: Fallback
 ) -> None:
-    assert await by_plan(plan_of(core(SCHEMA), parse(text)), variables) is why
+    assert await by_program(program_of(core(SCHEMA), parse(text)), variables) is why
 
 
 def test_a_schema_with_an_executor_of_its_own_is_left_to_it() -> None:
@@ -296,32 +296,34 @@ def test_a_schema_with_an_executor_of_its_own_is_left_to_it() -> None:
 
     document = parse("{ named { name } }")
 
-    plan = Plan(core(SCHEMA), document, document.definitions[0], Own)  # type: ignore[arg-type]
+    program = Program(core(SCHEMA), document, document.definitions[0], Own)  # type: ignore[arg-type]
 
-    assert plan.execute({}, None) is Fallback.EXECUTOR
+    assert program.execute({}, None) is Fallback.EXECUTOR
 
 
-def test_a_plan_is_kept_for_so_many_conditions_and_no_more() -> None:
+def test_a_program_is_kept_for_so_many_conditions_and_no_more() -> None:
     names = [f"$v{number}" for number in range(4)]
     wanted = " ".join(f"a{name[1:]}: named @skip(if: {name}) {{ name }}" for name in names)
     head = ", ".join(f"{name}: Boolean!" for name in names)
-    plan = plan_of(core(SCHEMA), parse(f"query ({head}) {{ {wanted} }}"))
+    program = program_of(core(SCHEMA), parse(f"query ({head}) {{ {wanted} }}"))
 
     answers = [
-        plan.execute({f"v{bit}": bool(number >> bit & 1) for bit in range(4)}, None)
+        program.execute({f"v{bit}": bool(number >> bit & 1) for bit in range(4)}, None)
         for number in range(16)
     ]
 
     assert [answer is Fallback.VARIANTS for answer in answers] == [False] * VARIANTS + [True] * 8
 
 
-def test_a_plan_keeps_nothing_of_the_runs_that_it_made() -> None:
+def test_a_program_keeps_nothing_of_the_runs_that_it_made() -> None:
     class Kept(Context):
         pass
 
-    plan = plan_of(core(SCHEMA), parse("query ($at: String!) { where(at: $at) things { name } }"))
+    program = program_of(
+        core(SCHEMA), parse("query ($at: String!) { where(at: $at) things { name } }")
+    )
 
-    plan.execute({"at": "a" * 1_000}, Kept())
+    program.execute({"at": "a" * 1_000}, Kept())
 
     gc.collect()
     assert not [found for found in gc.get_objects() if isinstance(found, Kept)]

@@ -8,8 +8,8 @@ from graphql import GraphQLResolveInfo, build_schema, parse
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from graph.compile import Plan
-from tests.graph.executed import Told, by_plan, by_reference, plan_of
+from graph.compile import Program
+from tests.graph.executed import Told, by_program, by_reference, program_of
 
 SCHEMA = build_schema("""
 enum Kind { BIG SMALL }
@@ -92,8 +92,8 @@ given_so = st.fixed_dictionaries(
 
 def both(document: Any, variables: dict[str, Any]) -> tuple[Any, Told]:
     async def ways() -> tuple[Any, Told]:
-        plan = plan_of(SCHEMA, document)
-        return await by_plan(plan, variables), await by_reference(SCHEMA, document, variables)
+        program = program_of(SCHEMA, document)
+        return await by_program(program, variables), await by_reference(SCHEMA, document, variables)
 
     return asyncio.run(ways())
 
@@ -137,7 +137,7 @@ def test_names_are_suggested_unless_they_are_hidden() -> None:
     variables = {"size": {"high": 1, "wied": 2}}
 
     shown, hidden = (
-        Plan(SCHEMA, DOCUMENT, operation, hides_names=hides).execute(variables, None)  # type: ignore[arg-type]
+        Program(SCHEMA, DOCUMENT, operation, hides_names=hides).execute(variables, None)  # type: ignore[arg-type]
         for hides in (False, True)
     )
 
@@ -157,8 +157,8 @@ def test_what_a_resolver_does_to_its_arguments_nobody_else_sees(
 
     monkeypatch.setattr(told, "resolve", changing)
     document = parse(f"query ($kinds: [Kind!] = [BIG]) {{ first: {how} second: {how} }}")
-    plan = plan_of(SCHEMA, document)
+    program = program_of(SCHEMA, document)
 
-    answers = [plan.execute({}, None).data for _ in range(2)]  # type: ignore[union-attr]
+    answers = [program.execute({}, None).data for _ in range(2)]  # type: ignore[union-attr]
 
     assert answers == [{"first": "['BIG']", "second": "['BIG']"}] * 2

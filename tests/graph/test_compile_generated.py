@@ -1,4 +1,4 @@
-"""Generated operations get the same answer from a plan as from graphql-core: data, and errors in
+"""Generated operations get the same answer from a program as from graphql-core: data, and errors in
 their order, word for word; and the resolvers are told the same in the same order.
 
 The fields fail in every way that tests/graph/faulty.py knows. No error's place depends on time: a
@@ -21,7 +21,7 @@ from hypothesis_graphql import mutations, nodes, queries
 from graph.api import api
 from graph.compile import Fallback
 from graph.documents import Documents, core_schema
-from tests.graph.executed import by_plan, by_reference, plan_of
+from tests.graph.executed import by_program, by_reference, program_of
 from tests.graph.faulty import Faults, spoil, spoiled
 from tests.graph.varied import varied
 
@@ -102,12 +102,12 @@ def executed(world: tuple[GraphQLSchema, Faults], cases: int) -> Counter[str]:
                     came["invalid"] += 1
                     continue
                 faults.begin(rng.randrange(2**60), rng.choice([0, 0.02, 0.1, 0.3]))
-                plan = plan_of(schema, document)
+                program = program_of(schema, document)
                 expected = runner.run(by_reference(schema, document, variables))
                 told = faults.calls
                 for _ in range(2):  # a field is compiled when it is first met
                     faults.calls = []
-                    answer = runner.run(by_plan(plan, variables))
+                    answer = runner.run(by_program(program, variables))
                     if isinstance(answer, Fallback):
                         came[answer] += 1
                         assert answer is Fallback.CONDITION

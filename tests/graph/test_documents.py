@@ -205,29 +205,30 @@ def test_long_comments_push_documents_out_by_their_length():
     assert documents._bytes < 100_000
 
 
-def test_plans_count_as_they_grow_and_push_documents_out():
+def test_programs_count_as_they_grow_and_push_documents_out():
     texts = [f"{{ a{number}: thing {{ name breadcrumb {{ name }} }} }}" for number in range(3)]
     bare = module.size_of(texts[0], read(Documents(SCHEMA), texts[0]))
-    documents = Documents(SCHEMA, kept_bytes=3 * bare)
+    documents = Documents(SCHEMA, kept_bytes=4 * bare - 1)
     for text in texts:
         read(documents, text)
     assert documents._bytes == 3 * bare
 
     (operation,) = read(documents, texts[1]).operations
-    assert operation.plan is not None
-    operation.plan.execute({}, None)
+    assert operation.program is not None
+    operation.program.execute({}, None)
     grown = read(documents, texts[1])
 
-    assert operation.plan.fields == 3  # the breadcrumb was empty, so nothing in it was met
-    assert module.size_of(texts[1], grown) == bare + 3 * module._BYTES_A_PLANNED_FIELD
+    assert operation.program.fields == 3  # the breadcrumb was empty, so nothing in it was met
+    compiled = module._BYTES_A_PROGRAM + 3 * module._BYTES_A_COMPILED_FIELD
+    assert module.size_of(texts[1], grown) == bare + compiled
     assert list(documents._kept) == [texts[2], texts[1]]
-    assert documents._bytes == 2 * bare + 3 * module._BYTES_A_PLANNED_FIELD
+    assert documents._bytes == 2 * bare + compiled
 
 
-def test_no_plans_are_made_where_documents_are_not_compiled():
+def test_no_programs_are_made_where_documents_are_not_compiled():
     (operation,) = read(Documents(SCHEMA, compiles=False), "{ thing { name } }").operations
 
-    assert operation.plan is None
+    assert operation.program is None
 
 
 @pytest.mark.parametrize(
