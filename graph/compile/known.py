@@ -25,6 +25,8 @@ Fragments = Mapping[str, FragmentDefinitionNode]
 class Fallback(StrEnum):
     """Why graphql-core executes an operation."""
 
+    FIRST = "first"
+    """It was not asked for often enough yet to be compiled: strangers ask most things once."""
     EXECUTOR = "executor"
     """The schema has an executor of its own."""
     OPERATION = "operation"

@@ -38,9 +38,11 @@ class Program:
         executor_class: type[Executor[Any]] = StrawberryGraphQLCoreExecutionContext,
         *,
         hides_names: bool = False,
+        left_first: int = 1,
     ) -> None:
-        """`executor_class` is what would execute it otherwise. `hides_names`: errors suggest no
-        names."""
+        """`executor_class` is what would execute it otherwise, and does so the first times, as many
+        as `left_first`. `hides_names`: errors suggest no names."""
+        self._left_first = left_first
         self._schema = schema
         self._operation = operation
         self._hides_names = hides_names
@@ -70,6 +72,9 @@ class Program:
         """The answer, to be awaited if a resolver is; or why there is none and nothing ran."""
         if isinstance(self._conditions, Fallback):
             return self._conditions
+        if self._left_first:
+            self._left_first -= 1
+            return Fallback.FIRST
         values = self._coerced(variables)
         if isinstance(values, list):
             return ExecutionResult(None, values)

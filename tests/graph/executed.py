@@ -56,9 +56,9 @@ def _ordered(value: Any) -> Any:
 
 
 def program_of(schema: GraphQLSchema, document: DocumentNode) -> Program:
-    """The program of the only operation of a document."""
+    """The program of the only operation of a document, from its first execution on."""
     (operation,) = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
-    return Program(schema, document, operation)
+    return Program(schema, document, operation, left_first=0)
 
 
 async def by_program(

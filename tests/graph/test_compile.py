@@ -301,6 +301,17 @@ def test_a_schema_with_an_executor_of_its_own_is_left_to_it() -> None:
     assert program.execute({}, None) is Fallback.EXECUTOR
 
 
+def test_an_operation_is_compiled_when_it_is_asked_for_again() -> None:
+    document = parse("{ named { name } }")
+    program = Program(core(SCHEMA), document, document.definitions[0])  # type: ignore[arg-type]
+
+    answers = [program.execute({}, None) for _ in range(3)]
+
+    assert answers[0] is Fallback.FIRST
+    assert [isinstance(answer, ExecutionResult) for answer in answers] == [False, True, True]
+    assert program.fields == 3
+
+
 def test_a_program_is_kept_for_so_many_conditions_and_no_more() -> None:
     names = [f"$v{number}" for number in range(4)]
     wanted = " ".join(f"a{name[1:]}: named @skip(if: {name}) {{ name }}" for name in names)

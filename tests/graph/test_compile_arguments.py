@@ -137,7 +137,9 @@ def test_names_are_suggested_unless_they_are_hidden() -> None:
     variables = {"size": {"high": 1, "wied": 2}}
 
     shown, hidden = (
-        Program(SCHEMA, DOCUMENT, operation, hides_names=hides).execute(variables, None)  # type: ignore[arg-type]
+        Program(SCHEMA, DOCUMENT, operation, hides_names=hides, left_first=0).execute(
+            variables, None
+        )  # type: ignore[arg-type]
         for hides in (False, True)
     )
 

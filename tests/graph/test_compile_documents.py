@@ -33,7 +33,7 @@ from graphql import (
 )
 
 from graph.api import api
-from graph.compile import Fallback, Program
+from graph.compile import Fallback
 from graph.documents import Documents, core_schema
 from tests.graph.asking import Asking
 from tests.graph.executed import by_program, by_reference, program_of
@@ -155,7 +155,7 @@ def test_nine_of_ten_documents_are_compiled_and_the_others_ask_for_the_schema(
     left: dict[Fallback, list[str]] = {}
     with spoiled(SCHEMA), asyncio.Runner() as runner:
         for name, document, operation in documents:
-            program = Program(SCHEMA, document, operation)
+            program = program_of(SCHEMA, document)
             answer = runner.run(by_program(program, filled(operation)))
             if isinstance(answer, Fallback):
                 left.setdefault(answer, []).append(name)

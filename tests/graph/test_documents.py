@@ -215,7 +215,8 @@ def test_programs_count_as_they_grow_and_push_documents_out():
 
     (operation,) = read(documents, texts[1]).operations
     assert operation.program is not None
-    operation.program.execute({}, None)
+    for _ in range(2):  # the first time is graphql-core's
+        operation.program.execute({}, None)
     grown = read(documents, texts[1])
 
     assert operation.program.fields == 3  # the breadcrumb was empty, so nothing in it was met

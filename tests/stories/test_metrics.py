@@ -72,8 +72,8 @@ async def test_whoever_bears_the_token_gets_the_figures_and_no_cookie(
     assert "set-cookie" not in response.headers
     assert after["codestile_ledger_calls_total"] - before["codestile_ledger_calls_total"] == 1
     assert after["codestile_archive_lag_all_events"] == 1
-    assert after["codestile_operations_total/compiled"] == 1
-    assert after["codestile_operations_total/introspection"] == 0
+    assert after["codestile_operations_total/first"] == 1
+    assert after["codestile_operations_total/compiled"] == 0
     assert redis_url
 
 
