@@ -114,6 +114,7 @@ class GraphQLView:
         self._documents = Documents(schema, is_introspectable=is_introspectable, compiles=compiles)
         self._executing = Executing(schema, hides_names=not is_introspectable)
         self.executed = self._executing.counts
+        """Operations so far, by the way they were executed."""
         self._allowed_origins = frozenset(allowed_origins)
         self._limits = limits
         self._turns = asyncio.Semaphore(executing_at_once)

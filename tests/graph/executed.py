@@ -1,7 +1,6 @@
 """One operation executed both ways: by its program, and by graphql-core."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
@@ -18,8 +17,6 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from graph.compile import Fallback, Program
-
-Answers = Callable[[], Any]
 
 
 @dataclass
