@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol
 
+from db.origins import origins
 from db.pool import Database
 from db.queries import statements
 from schema.codes import (
@@ -31,6 +32,7 @@ from schema.codes import (
     why_not_billable,
 )
 from schema.crosswalks import MapRelease
+from schema.holdings import MissingRelease
 
 CodeRef = tuple[CodeSystemKey | None, str]
 """A code as asked for: its system, None when unknown, and the text as typed."""
@@ -65,12 +67,22 @@ class Children:
 
 async def code_systems(database: Database, on: date) -> tuple[CodeSystem, ...]:
     """Every system the catalogue can hold, in system order, with what is loaded of it."""
-    rows = await database.fetch(_SQL["systems"], on)
-    return tuple(
-        CodeSystem.model_validate(
-            {**row, "releases": tuple(map(release_of, json.loads(row["releases"])))}
-        )
-        for row in rows
+    return tuple(map(_system, await database.fetch(_SQL["systems"], on)))
+
+
+def _system(row: Row) -> CodeSystem:
+    label, since = row["missing_label"], row["missing_from"]
+    return CodeSystem(
+        key=row["key"],
+        name=row["name"],
+        publisher=row["publisher"],
+        uri=row["uri"],
+        license_notice=row["license_notice"],
+        full_descriptors_allowed=row["full_descriptors_allowed"],
+        closed_on=row["closed_on"],
+        releases=tuple(map(release_of, json.loads(row["releases"]))),
+        missing=label and MissingRelease(label=label, effective_from=since),
+        origin=origins().get(row["key"]),
     )
 
 

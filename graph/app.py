@@ -235,12 +235,17 @@ def _problems_of(meter: GuardedMeter, settings: Settings) -> StoreProblems:
 
 
 def _metrics(
-    settings: Settings, meter: GuardedMeter, database: Database, spending: Spending
+    settings: Settings,
+    meter: GuardedMeter,
+    database: Database,
+    spending: Spending,
+    view: GraphQLView,
 ) -> Answer | None:
     token = settings.metrics_token
     if token is None:
         return None
-    return metrics_answer(Metrics(meter, database, spending), token.get_secret_value())
+    metrics = Metrics(meter, database, spending, view.executed)
+    return metrics_answer(metrics, token.get_secret_value())
 
 
 def _subscriptions(settings: Settings, changes: PlanChanges) -> ASGIApp | None:
@@ -299,7 +304,7 @@ def _site(
         has_graphiql=settings.graphiql,
         doubts=lambda: meter.doubts,
         has_letter_pages=settings.site_url is None,
-        metrics=_metrics(settings, meter, database, spending),
+        metrics=_metrics(settings, meter, database, spending, view),
         subscriptions=_subscriptions(settings, changes),
         fhir=fhir,
     )
@@ -320,6 +325,7 @@ def _view(
         make_context=partial(_context, services),
         allowed_origins=settings.allowed_origins,
         is_introspectable=settings.introspection,
+        compiles=settings.compile_documents,
         note_deprecated=note_deprecated,
         turns=turns,
         spending=spending,

@@ -14,6 +14,7 @@ from graph.desk_cli import desk_app
 from graph.documents_cli import documents_app
 from graph.ledger_cli import mending_app
 from graph.load_cli import load_app
+from graph.load_icd10_cli import icd10_app
 from graph.mail_cli import mail_app
 from graph.staff_cli import staff_app
 from schema.errors import CodestileError
@@ -28,6 +29,7 @@ app = typer.Typer(
 ledger_app = typer.Typer(
     no_args_is_help=True, help="Prove, correct, mend and export the usage ledger."
 )
+load_app.add_typer(icd10_app)
 app.add_typer(load_app, name="load")
 ledger_app.add_typer(desk_app)
 app.add_typer(ledger_app, name="ledger")

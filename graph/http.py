@@ -14,22 +14,15 @@ from typing import Any
 import orjson
 import strawberry
 import structlog
-from graphql import DocumentNode, ExecutionResult, GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from strawberry.execution import optimized_is_awaitable
 
-from graph.documents import (
-    Document,
-    Documents,
-    Operation,
-    core_schema,
-    too_costly,
-    too_many_fields,
-)
+from graph.documents import Document, Documents, Operation, too_costly, too_many_fields
 from graph.estimate import cost_of
+from graph.executing import Executing
 from graph.identity import Identify, Visit
 from graph.limits import LIMITS, Limits
 from graph.masking import ErrorCode, coded, shown, shown_exception
@@ -117,6 +110,7 @@ class GraphQLView:
         identify: Identify,
         make_context: Callable[[Call], object],
         is_introspectable: bool = True,
+        compiles: bool = True,
         allowed_origins: Collection[str] = (),
         limits: Mapping[ViewerKind, Limits] = LIMITS,
         turns: Turns | None = None,
@@ -127,13 +121,14 @@ class GraphQLView:
         """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`.
         `turns` are those that the process answers in, its own if none are given.
         `note_deprecated` is told what a key asks for that will go away. `spending` None: nothing
-        is paid for. `named` None: no document has a name."""
-        self._schema = core_schema(schema)
-        self._executor_class = schema.execution_context_class
-        self._hides_names = not is_introspectable
+        is paid for. `named` None: no document has a name. `compiles`: operations are executed by
+        programs, as far as those know them."""
         self._identify = identify
         self._make_context = make_context
-        documents = Documents(schema, is_introspectable=is_introspectable)
+        self._executing = Executing(schema, hides_names=not is_introspectable)
+        self.executed = self._executing.counts
+        """Operations so far, by the way they were executed."""
+        documents = Documents(schema, is_introspectable=is_introspectable, compiles=compiles)
         self._reader = DocumentReader(documents, named)
         self._allowed_origins = frozenset(allowed_origins)
         self._limits = limits
@@ -243,22 +238,16 @@ class GraphQLView:
             operation = ready.operation
             if operation.deprecated and call.visit.key and self._note_deprecated:
                 self._note_deprecated(call.visit.key.id, operation.deprecated)
-            document = ready.document.trial(operation) if ready.is_trial else ready.document.node
+            document = ready.document
+            if ready.is_trial:
+                document, operation = document.trial(operation)
             return await self._execute(document, operation, ready.variables, call)
 
     async def _execute(
-        self, document: DocumentNode, operation: Operation, variables: dict[str, Any], call: Call
+        self, document: Document, operation: Operation, variables: dict[str, Any], call: Call
     ) -> ExecutionResult:
-        result = execute(
-            self._schema,
-            document,
-            context_value=self._make_context(call),
-            variable_values=variables,
-            operation_name=operation.name,
-            executor_class=self._executor_class,
-            hide_suggestions=self._hides_names,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # returns a plain bool
-        )
+        context = self._make_context(call)
+        result = self._executing.answer(document, operation, variables, context)
         if not isawaitable(result):
             return result
         # Past the deadline the resolvers that still run are cancelled.

@@ -1,19 +1,25 @@
 """The commands that load official files into the catalogue."""
 
-from collections.abc import Iterable
-from datetime import date, datetime
+from collections.abc import Collection, Iterable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import typer.core
 
 from graph.command import Data, run, settings_of
+from schema.errors import OptionRefused
 
 if TYPE_CHECKING:
     from db.load import LoadReport
     from db.load.transaction import Step
+    from schema.holdings import Holding
 
-load_app = typer.Typer(no_args_is_help=True, help="Load official files into the catalogue.")
+load_app = typer.Typer(
+    invoke_without_command=True,
+    help="Load official files into the catalogue; alone, tell what is loaded and what is missing.",
+)
 
 File = Annotated[
     Path, typer.Argument(help="The file as its agency publishes it, bare or in its zip archive.")
@@ -53,6 +59,37 @@ def load_files(data: Path | None, steps: "Iterable[Step]", *, is_trial: bool = F
     Console().print(table_of(reports))
     if is_trial:
         print("nothing of it was kept: this was a dry run")
+
+
+@load_app.callback()
+def _tell(context: typer.Context, data: Data = None) -> None:
+    if context.invoked_subcommand is None:
+        assert isinstance(context.command, typer.core.TyperGroup)
+        tell_holdings(data, context.command.commands)
+    elif data is not None:
+        raise OptionRefused(f"give --data behind {context.invoked_subcommand}: it is its option")
+
+
+def tell_holdings(data: Path | None, commands: Collection[str]) -> None:
+    """Print what is loaded and what is missing; `commands` are those that can load."""
+    from rich.console import Console
+
+    from db.holdings import holdings
+    from db.migrate import migrate
+    from db.pool import open_database
+    from graph.load_status import advice, table_of
+    from graph.stores import stores_to_use
+
+    async def work() -> "tuple[Holding, ...]":
+        async with stores_to_use(settings_of(data=data)) as urls:
+            await migrate(urls.database_url)
+            async with open_database(urls.database_url) as database:
+                return await holdings(database, datetime.now(UTC).date())
+
+    found = run(work())
+    Console().print(table_of(found))
+    # Not by the console, which would break addresses and commands over lines.
+    print("", *advice(found, commands), sep="\n")
 
 
 @load_app.command("default")

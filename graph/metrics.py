@@ -35,10 +35,18 @@ class Snapshot:
 class Metrics(Collector):
     """The figures of one application."""
 
-    def __init__(self, meter: GuardedMeter, database: Database, spending: Spending) -> None:
+    def __init__(
+        self,
+        meter: GuardedMeter,
+        database: Database,
+        spending: Spending,
+        executed: Mapping[str, int] | None = None,
+    ) -> None:
+        """`executed`: operations so far by the way they went, read anew each time."""
         self._meter = meter
         self._spending = spending
         self._database = database
+        self._executed = executed or {}
         self._snapshot = Snapshot()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -88,6 +96,7 @@ class Metrics(Collector):
         )
         is_open = self._meter.episode is not None
         yield _gauge("meter_fallback_open", "1 while this process has PostgreSQL decide.", is_open)
+        yield _by("operations", "Operations by the way they were executed.", "way", self._executed)
 
     async def _totals(self) -> Totals | None:
         try:

@@ -45,4 +45,8 @@ def table_of(reports: Sequence[LoadReport]) -> Table:
 def _changes(done: LoadReport) -> str:
     counts = f"{done.added} added, {done.changed} changed, {done.removed} removed"
     unresolved = f", {done.unresolved} unresolved" if done.unresolved else ""
-    return f"{counts}{unresolved} in {done.seconds:.1f} s"
+    told = f"{counts}{unresolved} in {done.seconds:.1f} s"
+    if done.billable is None:
+        return told
+    of = done.billable
+    return f"{told}\nbillable: +{of.added} -{of.removed}, {of.revised} revised"

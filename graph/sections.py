@@ -14,7 +14,7 @@ from schema.crosswalks import TranslationDirection
 from schema.pages import LockReason, Page, SectionKind
 from schema.people import ViewerKind
 from schema.plans import Plan
-from schema.sections import emptiness, section_item_count
+from schema.sections import emptiness, older_notes, section_item_count
 
 
 class Grant(Enum):
@@ -132,7 +132,7 @@ def _section(
         title=title,
         position=position,
         copyright=next((text.copyright for text in page.texts if text.kind is kind), None),
-        introduction=None if kind in _TEXTS else _written(kind, page),
+        introduction=None if kind in _TEXTS else _introduction(kind, page),
         content=_content(kind, page, on),
     )
 
@@ -143,7 +143,7 @@ _NOUNS = {
     SectionKind.CROSSWALKS: ("crosswalk row", "crosswalk rows"),
     SectionKind.CODE_EDITS: ("code edit rule", "code edit rules"),
     SectionKind.COVERAGE_AND_PAYMENT: ("value", "values"),
-    SectionKind.HISTORY: ("release", "releases"),
+    SectionKind.HISTORY: ("change", "changes"),
 }
 
 
@@ -204,6 +204,16 @@ def _written(kind: SectionKind, page: Page) -> types.TextContent | None:
         if text.kind is kind:
             return types.TextContent(text=text.markdown, format=types.TextFormat.MARKDOWN)
     return None
+
+
+def _introduction(kind: SectionKind, page: Page) -> types.TextContent | None:
+    """What somebody wrote about the section; above notes of an older release, whose they are."""
+    written = _written(kind, page)
+    reason = older_notes(page) if kind is SectionKind.GUIDELINES else None
+    if reason is None:
+        return written
+    text = reason if written is None else f"{reason}\n\n{written.text}"
+    return types.TextContent(text=text, format=types.TextFormat.MARKDOWN)
 
 
 def _title(page: Page) -> types.TextContent:
@@ -275,6 +285,7 @@ def _history(page: Page) -> types.HistoryContent:
     return types.HistoryContent(
         entries=[
             types.HistoryEntry(
+                change=entry.change,
                 release_label=entry.release_label,
                 effective_from=entry.effective_from,
                 effective_to=entry.effective_to,

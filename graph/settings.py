@@ -119,6 +119,8 @@ class Settings(BaseSettings):
     """Whether operations are paid from the points of their viewer's plan."""
     introspection: bool = True
     """Whether the schema may be asked for through GraphQL."""
+    compile_documents: bool = True
+    """Whether operations are executed by programs made of them once, or all by graphql-core."""
     graphiql: bool = True
     """Whether /graphiql is served."""
     metrics_token: SecretStr | None = None

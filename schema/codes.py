@@ -5,6 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from schema.holdings import MissingRelease, Origin
 from schema.shape import Shape
 
 
@@ -169,6 +170,9 @@ class Release(Shape):
     loaded_at: datetime
     code_count: int
     """Codes of every kind that the release names, chapters and headers included."""
+    notes_of: str | None
+    """The label of the release whose notes stand in it: its own, or an older one where its files
+    tell none; None where no notes are loaded."""
     stale_reason: str | None
     """Why a newer edition should be in force on the date asked about; None when it is current."""
 
@@ -189,6 +193,10 @@ class CodeSystem(Shape):
     """Last day the system itself was in force; None while it is maintained."""
     releases: tuple[Release, ...]
     """Newest first."""
+    missing: MissingRelease | None
+    """The edition that should be in force and is not loaded; None where none is known to be."""
+    origin: Origin | None
+    """Where its editions are published; None where that is not known."""
 
 
 class Code(Shape):

@@ -161,18 +161,34 @@ class PaymentFact(Shape):
     source: str
 
 
+class HistoryChange(StrEnum):
+    """What a release did to a code."""
+
+    FIRST_LOADED = "FIRST_LOADED"
+    """The first loaded release of the system has it; the code may be older."""
+    ADDED = "ADDED"
+    """It came, or came back."""
+    REVISED = "REVISED"
+    """Its title, its kind, its place or whether it is billable changed."""
+    ENDED = "ENDED"
+    """It is in force no more."""
+
+
 class HistoryEntry(Shape):
     """What a release said about the code, from its first day until a later one said otherwise."""
 
+    change: HistoryChange
     release_label: str
-    """The first loaded release that says so."""
+    """The first loaded release that says so; of an end the first without the code, or the last
+    release of a closed system."""
     effective_from: date
-    """First day of that release; the code may be older."""
+    """First day of that release; of an end the first day without the code."""
     effective_to: date | None
+    """Last day of what is said, inclusive; None while it holds, and for an end."""
     title: str | None
-    """None when the release gives none or its licence forbids."""
+    """None for an end and where the licence forbids."""
     is_billable: bool | None
-    """None when the release only tells that the code was there."""
+    """None for an end."""
 
 
 class SectionSource(Shape):

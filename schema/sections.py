@@ -77,8 +77,23 @@ def _no_guidelines(page: Page) -> Emptiness:
     if system not in _WITH_GUIDELINES or release is None:
         reason = f"Guidelines of {_codes_of(page)} exist and are not loaded here."
         return EmptyState.NOT_LOADED, reason
+    if release.notes_of != release.label:
+        also = f"; those of {release.notes_of} have none for it" if release.notes_of else ""
+        reason = f"The notes of {release.label} on {page.code.display} are not loaded here{also}."
+        return EmptyState.NOT_LOADED, reason
     reason = f"{release.label} has no notes that apply to {page.code.display}."
     return EmptyState.NONE, reason
+
+
+def older_notes(page: Page) -> str | None:
+    """The sentence that tells that the notes of a page are those of an older release, and which;
+    None where they are of the release that describes the code."""
+    release = page.code.release
+    if release is None or release.notes_of in (None, release.label):
+        return None
+    return (
+        f"The notes of {release.label} are not loaded here; these are those of {release.notes_of}."
+    )
 
 
 def _no_modifiers(page: Page) -> Emptiness:

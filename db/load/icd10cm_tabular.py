@@ -29,6 +29,10 @@ _NOTE_KINDS = {
 }
 _ORDER = {kind: place for place, kind in enumerate(NoteKind)}
 _SPACES = re.compile(r"\s+")
+_CHAPTER = re.compile(r"[1-9][0-9]?")
+_CODE = re.compile(r"[A-Z][0-9A-Z]{2}(?:\.[0-9A-Z]{1,4})?")
+_BLOCK = re.compile(r"[A-Z][0-9A-Z]{2}(?:-[A-Z][0-9A-Z]{2})?")
+_SEVENTH = re.compile(r"[0-9A-Z]")
 
 
 def read(tabular: SourceFile, listed: SourceFile) -> list[CodeRow]:
@@ -36,9 +40,8 @@ def read(tabular: SourceFile, listed: SourceFile) -> list[CodeRow]:
 
     The two files must tell the same tree, code for code, so a cut or a mixed pair is noticed.
     """
-    root = _parsed(tabular)
     values = [line for _, line in listed.lines("ascii", may_end_open=True)]
-    rows = list(_TabularList(tabular.name, frozenset(values)).rows(root))
+    rows = tree(tabular, frozenset(values))
     for number, (row, value) in enumerate(zip_longest(rows, values), start=1):
         if row is None or value is None or _listed_as(row) != value:
             told = f"has {value} where {tabular.name} has {row and row.value}"
@@ -46,13 +49,46 @@ def read(tabular: SourceFile, listed: SourceFile) -> list[CodeRow]:
     return rows
 
 
+def tree(tabular: SourceFile, listed: frozenset[str]) -> list[CodeRow]:
+    """Every chapter, block, header and code of the XML in tabular order, with those codes with a
+    seventh character that are listed; raises FileRefused."""
+    rows = list(_TabularList(tabular.name, listed).rows(_parsed(tabular)))
+    seen: set[str] = set()
+    for row in rows:
+        if row.value in seen:
+            raise FileRefused(tabular.name, f"{row.value} comes twice")
+        seen.add(row.value)
+    if not rows:
+        raise FileRefused(tabular.name, "has no chapters; it is not a tabular list")
+    return rows
+
+
+class _Builder(ET.TreeBuilder):
+    """Builds a tree of a file that declares no document type, and so no entities."""
+
+    def doctype(self, _name: str, _public: str | None, _system: str | None) -> None:
+        raise _DoctypeMet
+
+
+class _DoctypeMet(Exception):
+    pass
+
+
 def _parsed(tabular: SourceFile) -> ET.Element:
+    # Entities come with a document type, which is refused before the parser reads them.
+    parser = ET.XMLParser(target=_Builder())  # noqa: S314
     try:
-        # An operator's own official file; expat bounds what entities may expand to.
-        return ET.fromstring(tabular.content)  # noqa: S314
+        parser.feed(tabular.content)
+        root: ET.Element = parser.close()
+    except _DoctypeMet:
+        reason = "declares a document type, which could hold entities; the official list has none"
+        raise FileRefused(tabular.name, reason) from None
     except ET.ParseError as broken:
         line, column = broken.position
         raise FileRefused(tabular.name, str(broken), line=line, column=column + 1) from broken
+    except (LookupError, ValueError) as odd:
+        raise FileRefused(tabular.name, f"is in an encoding that XML does not have: {odd}") from odd
+    return root
 
 
 def _listed_as(row: CodeRow) -> str:
@@ -74,7 +110,7 @@ class _TabularList:
 
     def rows(self, root: ET.Element) -> Iterator[CodeRow]:
         for chapter in root.iterfind("chapter"):
-            value = f"CH{int(self._text(chapter, 'name')):02}"
+            value = f"CH{int(self._named(chapter, _CHAPTER)):02}"
             yield self._grouping(chapter, value, CodeKind.CHAPTER, None, 0)
             for section, block, parent, depth in self._blocks(chapter, value):
                 yield self._grouping(section, block, CodeKind.BLOCK, parent, depth)
@@ -95,7 +131,7 @@ class _TabularList:
         above: list[tuple[str, int]] = []
         for section in sections:
             # A block of one category shares its id with it: as a range it has its own.
-            first, _, last = section.get("id", "").partition("-")
+            first, _, last = self._matching(section, section.get("id", ""), _BLOCK).partition("-")
             held = [name.text for name in section.iterfind("diag/name")]
             ends = (held[0], held[-1]) if held else (first, last)
             if not places.keys() >= set(ends):
@@ -117,9 +153,12 @@ class _TabularList:
     def _diagnosis(
         self, diag: ET.Element, parent: str, depth: int, inherited: Mapping[str, str]
     ) -> Iterator[CodeRow]:
-        value = self._text(diag, "name").replace(".", "")
+        value = self._named(diag, _CODE).replace(".", "")
         title = self._text(diag, "desc")
-        own = {e.get("char", ""): _clean(e.text) for e in diag.iterfind("sevenChrDef/extension")}
+        own = {
+            self._matching(e, e.get("char", ""), _SEVENTH): _clean(e.text)
+            for e in diag.iterfind("sevenChrDef/extension")
+        }
         extensions = own or inherited
         below = diag.findall("diag")
         # Admitted characters are printed for a whole category; only listed codes exist.
@@ -129,10 +168,20 @@ class _TabularList:
         is_billable = kind is CodeKind.CODE
         yield CodeRow(value, kind, title, is_billable, None, parent, depth, _notes(diag, own))
         for child in below:
+            if not self._named(child, _CODE).replace(".", "").startswith(value):
+                raise FileRefused(self._file, f"has {_clean(child.findtext('name'))} below {value}")
             yield from self._diagnosis(child, value, depth + 1, extensions)
         for character in extended:
             full_title = f"{title}, {extensions[character]}"
             yield CodeRow(stem + character, CodeKind.CODE, full_title, True, None, value, depth + 1)
+
+    def _named(self, element: ET.Element, pattern: re.Pattern[str]) -> str:
+        return self._matching(element, self._text(element, "name"), pattern)
+
+    def _matching(self, element: ET.Element, text: str, pattern: re.Pattern[str]) -> str:
+        if pattern.fullmatch(text) is None:
+            raise FileRefused(self._file, f"a {element.tag} called {text!r}")
+        return text
 
     def _text(self, element: ET.Element, tag: str) -> str:
         text = _clean(element.findtext(tag))

@@ -1,7 +1,9 @@
 """Official files as agencies publish them: bare, or inside a zip archive of a bounded size."""
 
+import lzma
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -14,6 +16,12 @@ MOST_BYTES = 600_000_000
 NCCI edits, has a fifth of it."""
 MOST_MEMBERS = 500
 """Most members of an archive."""
+
+# What the standard library raises for an archive that is damaged, or packed in a way it lacks.
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(NotImplementedError, EOFError, ValueError, OSError),
+)
 
 
 def opened(path: Path) -> list[SourceFile]:
@@ -47,12 +55,17 @@ def member(path: Path, pattern: str) -> SourceFile:
 
 def matching(files: Sequence[SourceFile], pattern: str, archive: str) -> SourceFile:
     """The one of several files whose name matches as a whole, in any case; raises FileRefused."""
-    found = [file for file in files if re.fullmatch(pattern, file.name, re.IGNORECASE)]
+    found = [file for file in files if is_named(file, pattern)]
     if len(found) == 1:
         return found[0]
     names = ", ".join(file.name for file in files) or "nothing"
     count = "no file" if not found else f"{len(found)} files"
     raise FileRefused(archive, f"has {count} named like {pattern}; it holds {names}")
+
+
+def is_named(file: SourceFile, pattern: str) -> bool:
+    """Whether the name of a file matches as a whole, in any case."""
+    return re.fullmatch(pattern, file.name, re.IGNORECASE) is not None
 
 
 def unpacked(archive: SourceFile) -> list[SourceFile]:
@@ -70,7 +83,7 @@ def unpacked(archive: SourceFile) -> list[SourceFile]:
                 room -= len(content)
                 files.append(SourceFile(Path(item.filename).name, content))
             return files
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, ValueError, OSError) as broken:
+    except _BROKEN as broken:
         raise FileRefused(archive.name, f"is not a whole zip archive: {broken}") from broken
 
 

@@ -15,6 +15,18 @@ _STEP_ROWS = 5_000
 
 
 @dataclass(frozen=True)
+class BillableChanges:
+    """What a release of a code system changed in the codes that may be submitted on a claim."""
+
+    added: int
+    """Codes that were none before, new ones and headers."""
+    removed: int
+    """Codes that are none any more: they ended, or became headers."""
+    revised: int
+    """Codes that were and are billable, with another title, long or short."""
+
+
+@dataclass(frozen=True)
 class LoadReport:
     """What loading one release changed, compared with the one before it."""
 
@@ -23,7 +35,7 @@ class LoadReport:
     added: int
     """Codes or rows that the release before did not have."""
     changed: int
-    """Codes whose title, place, notes or billable flag differ."""
+    """Codes whose title, place, notes or billable flag differ, or of which more is told now."""
     removed: int
     """Codes or rows of the release before that this one does not have; they stay in history."""
     unresolved: int
@@ -34,6 +46,8 @@ class LoadReport:
     skipped_because: str | None = None
     """Why nothing was done: the same bytes, or a release that stands in the way, are loaded
     already. None when the release was loaded."""
+    billable: BillableChanges | None = None
+    """None for what is not a code system, and where nothing was done."""
 
     @classmethod
     def skipping(

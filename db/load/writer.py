@@ -5,13 +5,13 @@ It works inside the caller's transaction, so that a refused file leaves nothing 
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import asyncpg
 
-from db.load.report import LoadReport, Progress, told
+from db.load.report import BillableChanges, LoadReport, Progress, told
 from db.load.rows import CodeRow, NoteRow, search_text
 from db.load.source import Edition
 from db.load.stored import Connection, checked_rows, identities, stored_rows
@@ -33,17 +33,40 @@ class _Saying(NamedTuple):
     parent_id: int | None
     depth: int
 
+    def change_from(self, old: "_Saying | None") -> Literal["ADDED", "REVISED", "REPEATED"]:
+        """What it is beside what the release before said; None where that had no such code."""
+        if old is None:
+            return "ADDED"
+        is_other = (
+            (old.kind, old.is_billable) != (self.kind, self.is_billable)
+            or _differ(old.parent_id, self.parent_id)
+            or self.is_retitled(old)
+        )
+        return "REVISED" if is_other else "REPEATED"
+
+    def is_retitled(self, old: "_Saying") -> bool:
+        """Whether a title differs by more than accents, which order files do not have."""
+        is_other = old.title != self.title and search_text(old.title) != search_text(self.title)
+        return is_other or _differ(old.short_title, self.short_title)
+
+
+def _differ(old: str | int | None, new: str | int | None) -> bool:
+    """Whether two values differ; one that is not told differs from none."""
+    return None not in (old, new) and old != new
+
 
 async def write_codes(
     connection: Connection,
     progress: Progress,
     edition: Edition[CodeSystemKey],
     read: Callable[[], list[CodeRow]],
+    carried_notes: str | None = None,
 ) -> LoadReport:
     """Store a release of a code system, unless these bytes are stored; raises FileRefused.
 
     Codes that say the same as before keep their version; the others get a new one from the first
-    day of the release, and what the release no longer has ends the day before.
+    day of the release, and what the release no longer has ends the day before. `carried_notes` is
+    the label of the release whose notes the rows took over; None: they are its own.
     """
     started = time.monotonic()
     stored = await stored_rows(connection, "code_release", edition)
@@ -51,10 +74,10 @@ async def write_codes(
         return LoadReport.skipping(edition.name, time.monotonic() - started, rows=stored)
     rows = checked_rows(progress, edition, read)
     valid = await _validity(connection, edition)
-    release_id = await _succeed(connection, edition, valid, len(rows))
-    added, changed, removed = await _Difference(connection, edition, rows, release_id, valid).store(
-        progress
-    )
+    notes_of = carried_notes or (edition.label if any(row.notes for row in rows) else None)
+    release_id = await _succeed(connection, edition, valid, len(rows), notes_of)
+    difference = _Difference(connection, edition, rows, release_id, valid)
+    added, changed, removed, billable = await difference.store(progress)
     return LoadReport(
         release=edition.name,
         added=added,
@@ -63,6 +86,7 @@ async def write_codes(
         unresolved=0,
         rows=len(rows),
         seconds=time.monotonic() - started,
+        billable=billable,
     )
 
 
@@ -71,6 +95,7 @@ async def _succeed(
     edition: Edition[CodeSystemKey],
     valid: "asyncpg.Range[date]",
     code_count: int,
+    notes_of: str | None,
 ) -> int:
     """End the open release of the system and store its successor; the successor's id."""
     await connection.execute(_SQL["close_code_release"], edition.subject, edition.effective_from)
@@ -83,6 +108,7 @@ async def _succeed(
         edition.source,
         edition.sha256,
         code_count,
+        notes_of,
     )
     return release_id
 
@@ -104,8 +130,8 @@ class _Difference:
         self._release_id = release_id
         self._valid = valid
 
-    async def store(self, progress: Progress) -> tuple[int, int, int]:
-        """Write it; how many codes were added, changed and removed."""
+    async def store(self, progress: Progress) -> tuple[int, int, int, BillableChanges]:
+        """Write it; how many codes were added, changed and removed, and billable ones of them."""
         ids = await self._place_codes()
         old = await self._old_sayings()
         old_notes = await self._old_notes()
@@ -115,13 +141,14 @@ class _Difference:
         noted_anew = [code for code, notes in new_notes.items() if old_notes.get(code) != notes]
         removed = old.keys() - new.keys()
         unnoted = [code for code in old_notes if code not in new_notes]
-        await self._close("close_versions", [*removed, *(old.keys() & set(said_anew))])
+        await self._close("close_versions", list(removed), True)
+        await self._close("close_versions", list(old.keys() & set(said_anew)), False)
         await self._close("close_notes", [*unnoted, *(old_notes.keys() & set(noted_anew))])
-        await self._copy_versions(said_anew, new, progress)
+        await self._copy_versions(said_anew, old, new, progress)
         await self._copy_notes(noted_anew, new_notes)
         added = len(new.keys() - old.keys())
         touched = {*said_anew, *noted_anew, *unnoted} - removed
-        return added, len(touched) - added, len(removed)
+        return added, len(touched) - added, len(removed), _billable_changes(old, new)
 
     async def _place_codes(self) -> dict[str, int]:
         """Give every code an identity and its place in the order; ids by value."""
@@ -157,20 +184,32 @@ class _Difference:
             notes[code_id].append(NoteRow(NoteKind(kind), text))
         return {code_id: tuple(own) for code_id, own in notes.items()}
 
-    async def _close(self, statement: str, codes: list[int]) -> None:
+    async def _close(self, statement: str, codes: list[int], *also: bool) -> None:
         if codes:
-            await self._connection.execute(_SQL[statement], codes, self._edition.effective_from)
+            day = self._edition.effective_from
+            await self._connection.execute(_SQL[statement], codes, day, *also)
 
     async def _copy_versions(
-        self, codes: Sequence[int], new: dict[int, _Saying], progress: Progress
+        self,
+        codes: Sequence[int],
+        old: Mapping[int, _Saying],
+        new: Mapping[int, _Saying],
+        progress: Progress,
     ) -> None:
+        is_last = self._valid.upper is not None
         records = (
-            (code, self._valid, self._release_id, *new[code], search_text(new[code].title))
+            (
+                *(code, self._valid, self._release_id, *new[code], search_text(new[code].title)),
+                *(new[code].change_from(old.get(code)), is_last),
+            )
             for code in codes
         )
         await self._connection.copy_records_to_table(
             "code_version",
-            columns=("code_id", "valid", "release_id", *_Saying._fields, "search_text"),
+            columns=(
+                *("code_id", "valid", "release_id", *_Saying._fields, "search_text"),
+                *("change", "is_last"),
+            ),
             records=told(records, self._edition.name, len(codes), progress),
         )
 
@@ -185,6 +224,16 @@ class _Difference:
             columns=("code_id", "valid", "release_id", "kind", "ordinal", "text"),
             records=records,
         )
+
+
+def _billable_changes(old: Mapping[int, _Saying], new: Mapping[int, _Saying]) -> BillableChanges:
+    before = {code: saying for code, saying in old.items() if saying.is_billable}
+    after = {code: saying for code, saying in new.items() if saying.is_billable}
+    return BillableChanges(
+        added=len(after.keys() - before.keys()),
+        removed=len(before.keys() - after.keys()),
+        revised=sum(after[code].is_retitled(before[code]) for code in before.keys() & after),
+    )
 
 
 def _saying(row: CodeRow, ids: dict[str, int]) -> _Saying:

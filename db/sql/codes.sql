@@ -1,5 +1,6 @@
 -- name: systems
--- Every code system in its order, with `releases`: a JSON array, newest first.
+-- Every code system in its order, with `releases`, a JSON array, newest first, and the newest
+-- edition that the calendar knows of when it began after all of those.
 -- $1 the day that staleness is judged on.
 SELECT
     s.key, s.name, s.publisher, s.uri, s.license_notice, s.full_descriptors_allowed, s.closed_on,
@@ -8,8 +9,18 @@ SELECT
          FROM releases_on($1::date) r
          WHERE r.body ->> 'system' = s.key),
         '[]'
-    ) AS releases
+    ) AS releases,
+    e.label AS missing_label, e.effective_from AS missing_from
 FROM code_system s
+LEFT JOIN LATERAL (
+    SELECT c.label, c.effective_from
+    FROM release_calendar c
+    WHERE c.system = s.key AND c.effective_from <= $1::date
+    ORDER BY c.effective_from DESC
+    LIMIT 1
+) e ON NOT EXISTS (
+    SELECT FROM code_release r WHERE r.system = s.key AND lower(r.valid) >= e.effective_from
+)
 ORDER BY s.position;
 
 -- name: codes_by_ref

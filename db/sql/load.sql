@@ -38,9 +38,12 @@ WHERE system = $1::text AND upper_inf(valid);
 
 -- name: add_code_release
 -- Stores a release; its id.
--- $1 system; $2 label; $3 valid; $4 publisher; $5 source; $6 sha256; $7 codes in it.
-INSERT INTO code_release (system, label, valid, publisher, source, sha256, code_count)
-VALUES ($1::text, $2::text, $3::daterange, $4::text, $5::text, $6::text, $7::integer)
+-- $1 system; $2 label; $3 valid; $4 publisher; $5 source; $6 sha256; $7 codes in it; $8 label of
+-- the release whose notes stand in it, null for none.
+INSERT INTO code_release (system, label, valid, publisher, source, sha256, code_count, notes_of)
+VALUES (
+    $1::text, $2::text, $3::daterange, $4::text, $5::text, $6::text, $7::integer, $8::text
+)
 RETURNING id;
 
 -- name: identities
@@ -62,6 +65,23 @@ FROM code_version v
 JOIN code c ON c.id = v.code_id
 WHERE c.system = $1::text AND upper_inf(v.valid);
 
+-- name: open_release
+-- The release of a system that is open, if one is: its label, and that of the release whose notes
+-- stand in it.
+-- $1 system.
+SELECT r.label, r.notes_of FROM code_release r WHERE r.system = $1::text AND upper_inf(r.valid);
+
+-- name: open_rows
+-- What is said today of every code of a system, by value, in the publisher's order.
+-- $1 system.
+SELECT
+    v.code_id, c.value, v.kind, v.title, v.is_billable, v.short_title, p.value AS parent, v.depth
+FROM code_version v
+JOIN code c ON c.id = v.code_id
+LEFT JOIN code p ON p.id = v.parent_id
+WHERE c.system = $1::text AND upper_inf(v.valid)
+ORDER BY c.seq;
+
 -- name: open_notes
 -- The notes that stand today at the codes of a system, by code, in order.
 -- $1 system.
@@ -73,8 +93,8 @@ ORDER BY n.code_id, n.ordinal;
 
 -- name: close_versions
 -- Ends what is said of codes.
--- $1 ids of codes; $2 the first day on which it no longer holds.
-UPDATE code_version SET valid = daterange(lower(valid), $2::date)
+-- $1 ids of codes; $2 the first day on which it no longer holds; $3 whether the codes end with it.
+UPDATE code_version SET valid = daterange(lower(valid), $2::date), is_last = $3::boolean
 WHERE code_id = ANY ($1::integer[]) AND upper_inf(valid);
 
 -- name: close_notes

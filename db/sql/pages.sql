@@ -122,16 +122,7 @@ LEFT JOIN LATERAL (
              WHERE t.code_id = a.id AND t.written_on <= $3::date
              ORDER BY t.section, t.version DESC
          ) t) AS texts,
-        (SELECT jsonb_agg(
-             jsonb_build_object(
-                 'release_label', r.label, 'effective_from', lower(v.valid),
-                 'effective_to', upper(v.valid) - 1,
-                 'title', CASE WHEN s.full_descriptors_allowed THEN v.title END,
-                 'is_billable', v.is_billable
-             ) ORDER BY lower(v.valid) DESC)
-         FROM code_version v
-         JOIN code_release r ON r.id = v.release_id
-         WHERE v.code_id = a.id) AS history,
+        history_of(a.id) AS history,
         (SELECT jsonb_agg(
              jsonb_build_object(
                  'kind', o.section, 'label', o.label, 'effective_from', lower(o.valid),

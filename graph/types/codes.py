@@ -9,6 +9,7 @@ from graph import ids
 from graph.context import Info
 from graph.day import Day
 from graph.loaders import ChildrenAsked, CodeOnDate
+from graph.types.holdings import MissingRelease
 from graph.types.relay import (
     FIRST_DEFAULT,
     After,
@@ -57,6 +58,9 @@ class CodeSystemRelease(Node):
     """When it was loaded here, UTC."""
     code_count: int
     """Codes of every kind in the edition, chapters and headers included."""
+    notes_of: str | None
+    """The edition whose notes stand in it: its own, or an older one where its files have no notes;
+    null where no notes are loaded."""
 
     @classmethod
     def of(cls, release: shapes.Release) -> Self:
@@ -71,6 +75,7 @@ class CodeSystemRelease(Node):
             sha256=release.sha256,
             loaded_at=release.loaded_at,
             code_count=release.code_count,
+            notes_of=release.notes_of,
         )
 
 
@@ -94,6 +99,11 @@ class CodeSystem(Node):
     """Whether the newest loaded edition should have been superseded by today."""
     stale_reason: str | None
     """Which edition is missing and since when; null when nothing is."""
+    missing_release: MissingRelease | None
+    """The edition that should be in force today and is not loaded, also where none is loaded at
+    all; null where none is known to be."""
+    source_page: str | None
+    """The page of its publisher that offers its editions; null where there is none."""
     shape: strawberry.Private[shapes.CodeSystem]
 
     @strawberry.field
@@ -123,6 +133,8 @@ class CodeSystem(Node):
             closed_on=system.closed_on,
             is_stale=newest is not None and newest.stale_reason is not None,
             stale_reason=newest.stale_reason if newest else None,
+            missing_release=MissingRelease.of(system.missing),
+            source_page=system.origin.page if system.origin else None,
             shape=system,
         )
 

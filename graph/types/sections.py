@@ -10,9 +10,23 @@ from graph.types.codes import Code
 from graph.types.crosswalks import Translation
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First
 from graph.types.upgrade import UpgradeOffer
-from schema.pages import EmptyState, LockReason, ModifierIndicator, NoteKind, SectionKind
+from schema.pages import (
+    EmptyState,
+    HistoryChange,
+    LockReason,
+    ModifierIndicator,
+    NoteKind,
+    SectionKind,
+)
 
-for published in (SectionKind, LockReason, EmptyState, NoteKind, ModifierIndicator):
+for published in (
+    SectionKind,
+    LockReason,
+    EmptyState,
+    NoteKind,
+    ModifierIndicator,
+    HistoryChange,
+):
     strawberry.enum(published)
 
 
@@ -149,18 +163,20 @@ class CoverageAndPaymentContent:
 
 @strawberry.type
 class HistoryEntry:
-    """What one release said about the code."""
+    """What one release changed about the code."""
 
+    change: HistoryChange
+    """What became of the code."""
     release_label: str
-    """The release."""
+    """The release; of an end the first one without the code, or the last of a closed system."""
     effective_from: date
-    """First day of the first loaded release that says so; the code itself may be older."""
+    """First day of that release; of an end the first day without the code."""
     effective_to: date | None
-    """Last day; null while open."""
+    """Last day of what is said; null while it holds, and for an end."""
     title: str | None
-    """The official title in that release; null when its licence forbids."""
+    """The official title in that release; null for an end, and when its licence forbids."""
     is_billable: bool | None
-    """Whether the code could be submitted on a claim; null where the release does not say."""
+    """Whether the code could be submitted on a claim; null for an end."""
 
 
 @strawberry.type
@@ -168,7 +184,7 @@ class HistoryContent:
     """The code through the loaded releases."""
 
     entries: list[HistoryEntry]
-    """Newest first."""
+    """Newest first; a release that changed nothing has none."""
 
 
 SectionContent = Annotated[

@@ -196,13 +196,40 @@ def test_the_longest_unused_documents_are_forgotten():
 
 def test_long_comments_push_documents_out_by_their_length():
     """Comments are no tokens, and would fill the memory if only tokens were counted."""
-    documents = Documents(SCHEMA, kept_bytes=100_000)
+    documents = Documents(SCHEMA, compiles=False, kept_bytes=100_000)
 
     for number in range(100):
         read(documents, f"{{ thing {{ name }} }} #{number} {'x' * 15_000}")
 
     assert len(documents._kept) == 5
     assert documents._bytes < 100_000
+
+
+def test_programs_count_as_they_grow_and_push_documents_out():
+    texts = [f"{{ a{number}: thing {{ name breadcrumb {{ name }} }} }}" for number in range(3)]
+    bare = module.size_of(texts[0], read(Documents(SCHEMA), texts[0]))
+    documents = Documents(SCHEMA, kept_bytes=4 * bare - 1)
+    for text in texts:
+        read(documents, text)
+    assert documents._bytes == 3 * bare
+
+    (operation,) = read(documents, texts[1]).operations
+    assert operation.program is not None
+    for _ in range(2):  # the first time is graphql-core's
+        operation.program.execute({}, None)
+    grown = read(documents, texts[1])
+
+    assert operation.program.fields == 3  # the breadcrumb was empty, so nothing in it was met
+    compiled = module._BYTES_A_PROGRAM + 3 * module._BYTES_A_COMPILED_FIELD
+    assert module.size_of(texts[1], grown) == bare + compiled
+    assert list(documents._kept) == [texts[2], texts[1]]
+    assert documents._bytes == 2 * bare + compiled
+
+
+def test_no_programs_are_made_where_documents_are_not_compiled():
+    (operation,) = read(Documents(SCHEMA, compiles=False), "{ thing { name } }").operations
+
+    assert operation.program is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from graph.types.sections import EmptySection, LockedSection, OpenSection, PageS
 from schema.codes import Code, CodeKey, CodeKind, CodeStatus, CodeSystemKey, Release
 from schema.crosswalks import MapRelease, Translation, TranslationStatus
 from schema.pages import (
+    HistoryChange,
     HistoryEntry,
     ModifierUse,
     Note,
@@ -177,6 +178,7 @@ def code_of(system: CodeSystemKey, title: str | None) -> Code:
         effective_to=None,
         loaded_at=datetime(2026, 1, 1, tzinfo=UTC),
         code_count=1,
+        notes_of="R1",
         stale_reason=None,
     )
     return Code(
@@ -220,6 +222,7 @@ def told_by_a_map() -> Translation:
 
 
 HISTORY = HistoryEntry(
+    change=HistoryChange.FIRST_LOADED,
     release_label="R1",
     effective_from=date(2026, 1, 1),
     effective_to=None,

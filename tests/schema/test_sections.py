@@ -66,6 +66,7 @@ def page(system: CodeSystemKey, kind: CodeKind = CodeKind.CODE, **filled: Any) -
         publisher="nobody",
         loaded_at=datetime(2026, 1, 1, tzinfo=UTC),
         code_count=1,
+        notes_of="R1",
         **EDITIONS,
     )
     code = Code(
