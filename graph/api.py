@@ -13,12 +13,13 @@ from graph.types.codes import CodeSystemRelease
 from graph.types.crosswalks import MapRelease
 from graph.types.fees import DECIMAL
 from graph.types.sections import EmptySection, LockedSection, OpenSection
+from graph.weights import publish_weights
 
 
 @cache
 def api() -> strawberry.Schema:
     """The schema; a second one cannot be built over the same types."""
-    return describe(
+    schema = describe(
         strawberry.Schema(
             Query,
             Mutation,
@@ -26,3 +27,4 @@ def api() -> strawberry.Schema:
             config=StrawberryConfig(auto_camel_case=True, scalar_map={Decimal: DECIMAL}),
         )
     )
+    return publish_weights(schema)

@@ -21,6 +21,7 @@ from db.loaded import Loaded
 from db.notices import CatalogueWatch
 from db.plans import PlanBook
 from db.pool import Database, open_database
+from db.trusted import trusted_document
 from graph import ids
 from graph.api import api
 from graph.beside import beside
@@ -33,6 +34,7 @@ from graph.identity import Guests, GuestTokens, Identify
 from graph.mail.choice import mailer_of, sender_address
 from graph.mail.sender import Sender
 from graph.metrics import Metrics, metrics_answer
+from graph.named import Named
 from graph.networks import NetworkNames
 from graph.people.keys import Keys
 from graph.people.office import BackOffice
@@ -42,9 +44,11 @@ from graph.people.plans import PlanChanges
 from graph.people.tokens import session_cookie
 from graph.people.tries import Tries
 from graph.people.visitors import Visitors
+from graph.points import Spending
 from graph.secret import key_seed, people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
+from graph.trusted import TrustedTexts
 from graph.turns import Turns
 from graph.webhooks import SubscriptionHook
 from metering.archived import UsageArchive
@@ -52,8 +56,10 @@ from metering.carryover import CarryOver
 from metering.erasures import Erasures
 from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
 from metering.meter import LedgerMeter, open_ledger
+from metering.points import Points
 from metering.policy import AdmissionRule
 from metering.rates import Rates
+from metering.remembered import RememberedDocuments
 from metering.safety import StoreWatch
 from metering.shards import shard_of
 from metering.store import Store
@@ -128,10 +134,12 @@ async def build(
                 _listening(settings, watch),
             ):
                 visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
+                spending = Spending(Points(meter.store), plans, is_on=settings.api_points)
+                named = _named(settings, database, meter.store)
                 who, turns = identify or visitors, Turns()
-                view = _view(settings, services, who, deprecated.note, turns)
-                fhir = _fhir(settings, services, who, turns)
-                yield _site(settings, view, fhir, database, guarded, changes)
+                view = _view(settings, services, who, deprecated.note, turns, spending, named)
+                fhir = _fhir(settings, services, who, turns, spending)
+                yield _site(settings, view, fhir, database, guarded, changes, spending)
 
 
 @asynccontextmanager
@@ -226,11 +234,18 @@ def _problems_of(meter: GuardedMeter, settings: Settings) -> StoreProblems:
     return problems
 
 
-def _metrics(settings: Settings, meter: GuardedMeter, database: Database) -> Answer | None:
+def _metrics(
+    settings: Settings,
+    meter: GuardedMeter,
+    database: Database,
+    spending: Spending,
+    view: GraphQLView,
+) -> Answer | None:
     token = settings.metrics_token
     if token is None:
         return None
-    return metrics_answer(Metrics(meter, database), token.get_secret_value())
+    metrics = Metrics(meter, database, spending, view.executed)
+    return metrics_answer(metrics, token.get_secret_value())
 
 
 def _subscriptions(settings: Settings, changes: PlanChanges) -> ASGIApp | None:
@@ -280,6 +295,7 @@ def _site(
     database: Database,
     meter: GuardedMeter,
     changes: PlanChanges,
+    spending: Spending,
 ) -> Starlette:
     return site(
         view,
@@ -288,7 +304,7 @@ def _site(
         has_graphiql=settings.graphiql,
         doubts=lambda: meter.doubts,
         has_letter_pages=settings.site_url is None,
-        metrics=_metrics(settings, meter, database),
+        metrics=_metrics(settings, meter, database, spending, view),
         subscriptions=_subscriptions(settings, changes),
         fhir=fhir,
     )
@@ -300,6 +316,8 @@ def _view(
     identify: Identify,
     note_deprecated: NoteDeprecated | None = None,
     turns: Turns | None = None,
+    spending: Spending | None = None,
+    named: Named | None = None,
 ) -> GraphQLView:
     return GraphQLView(
         api(),
@@ -307,17 +325,35 @@ def _view(
         make_context=partial(_context, services),
         allowed_origins=settings.allowed_origins,
         is_introspectable=settings.introspection,
+        compiles=settings.compile_documents,
         note_deprecated=note_deprecated,
         turns=turns,
+        spending=spending,
+        named=named,
     )
 
 
-def _fhir(settings: Settings, services: Services, identify: Identify, turns: Turns) -> FhirView:
+def _named(settings: Settings, database: Database, store: Store) -> Named:
+    return Named(
+        trusted=TrustedTexts(partial(trusted_document, database)),
+        remembered=RememberedDocuments(store),
+        takes_any=settings.documents == "any",
+    )
+
+
+def _fhir(
+    settings: Settings,
+    services: Services,
+    identify: Identify,
+    turns: Turns,
+    spending: Spending | None = None,
+) -> FhirView:
     return FhirView(
         identify=identify,
         make_context=partial(_context, services),
         site=settings.public_url or settings.address,
         turns=turns,
+        spending=spending,
         allowed_origins=settings.allowed_origins,
     )
 
@@ -329,5 +365,6 @@ def _context(services: Services, call: Call) -> Context:
         request_key=call.idempotency_key or secrets.token_urlsafe(16),
         now=services.now(),
         limits=call.limits,
+        paid=call.paid,
         has_own_key=call.idempotency_key is not None,
     )

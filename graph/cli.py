@@ -1,4 +1,4 @@
-"""The commands: serve, worker, migrate, load, license, ledger, mail, staff, sdl."""
+"""The commands: serve, worker, migrate, load, license, ledger, mail, staff, documents, sdl."""
 
 import os
 import sys
@@ -11,6 +11,7 @@ from graph.command import Data
 from graph.command import run as _run
 from graph.command import settings_of as _settings
 from graph.desk_cli import desk_app
+from graph.documents_cli import documents_app
 from graph.hcpcs_cli import hcpcs_app
 from graph.ledger_cli import mending_app
 from graph.license_cli import license_app
@@ -43,6 +44,7 @@ app.add_typer(ledger_app, name="ledger")
 ledger_app.add_typer(mending_app)
 app.add_typer(mail_app, name="mail")
 app.add_typer(staff_app, name="staff")
+app.add_typer(documents_app, name="documents")
 
 
 @app.callback()

@@ -16,6 +16,7 @@ from graph.loaders import Loaders
 from graph.people.keys import Keys
 from graph.people.office import BackOffice
 from graph.people.parts import People
+from graph.points import UNPAID, Paid
 from metering.meter import Meter
 from schema.people import ViewerKind
 from schema.plans import Plan
@@ -56,6 +57,8 @@ class Context:
     """What one request of this viewer may cost."""
     has_own_key: bool = False
     """Whether the request key is the client's."""
+    paid: Paid = UNPAID
+    """What the operation costs, and what it left."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,5 @@
-"""Documents, read once: parsed, measured, validated, and kept for whoever sends the same text.
+"""Documents, read once: parsed, measured, validated, and kept for whoever sends the same text, with
+the programs that execute them.
 
 Validation is most of the cost of a small query (2.5 of 3 ms), and Strawberry's own cache of it
 never hits, because the rule classes in its key are made anew for each request.
@@ -7,13 +8,15 @@ never hits, because the rule classes in its key are made anew for each request.
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import strawberry
 from graphql import (
     ASTValidationRule,
+    BooleanValueNode,
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLInputObjectType,
@@ -22,6 +25,8 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
+    VariableNode,
     parse,
     specified_rules,
     validate,
@@ -29,8 +34,9 @@ from graphql import (
 from graphql.validation.validate import ValidationAbortedError
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 
+from graph.compile import Program
 from graph.deprecation import NOTHING, deprecated_in
-from graph.estimate import ListField, ListFinder, fields_asked
+from graph.estimate import Estimate, Estimator, fields_asked
 from graph.limits import VALIDATION_ERRORS_SHOWN, Limits, Measure, exceeded, measure
 from graph.masking import ErrorCode, coded
 
@@ -40,6 +46,9 @@ _KEPT_BYTES = 40_000_000
 """Bound of the cache, in what its documents take in memory."""
 _BYTES_A_TOKEN = 370
 """Of a parsed document; its text stays in memory besides, comments included."""
+_BYTES_A_PROGRAM = 3_000
+"""And of each of its variants."""
+_BYTES_A_COMPILED_FIELD = 2_100
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +57,19 @@ class Operation:
 
     name: str | None
     kind: OperationType
-    lists: tuple[ListField, ...]
-    """The lists it selects, with sizes that may depend on variables."""
+    estimate: Estimate
+    """What it costs and the lists it selects, with sizes that may depend on variables."""
     deprecated: frozenset[str] = NOTHING
     """Coordinates of what it asks for that will go away."""
+    trials: tuple[FieldNode, ...] = ()
+    """The fields at its root that may ask what it would cost."""
+
+    def is_trial(self, variables: Mapping[str, Any]) -> bool:
+        """Whether it only asks what it would cost."""
+        return any(_is_trial(node, variables) for node in self.trials)
+
+    program: Program | None = None
+    """How to execute it; None where graphql-core executes everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +95,19 @@ class Document:
         )
         return coded(ErrorCode.BAD_USER_INPUT, message)
 
+    def trial(self, operation: Operation) -> tuple["Document", Operation]:
+        """The document and that operation with nothing in it but what asks for its cost."""
+        selections = SelectionSetNode(selections=operation.trials)
+        definitions = tuple(
+            replace(definition, selection_set=selections)
+            if isinstance(definition, OperationDefinitionNode)
+            and _name_of(definition) == operation.name
+            else definition
+            for definition in self.node.definitions
+        )
+        document = replace(self, node=replace(self.node, definitions=definitions))
+        return document, replace(operation, program=None)
+
 
 class Documents:
     """The documents of one schema, those used longest ago forgotten first."""
@@ -86,13 +117,17 @@ class Documents:
         schema: strawberry.Schema,
         *,
         is_introspectable: bool = True,
+        compiles: bool = True,
         kept_bytes: int = _KEPT_BYTES,
     ) -> None:
         """Where introspection is off, errors suggest no names either."""
         self.schema = core_schema(schema)
+        self._executor_class = schema.execution_context_class
+        self._compiles = compiles
         self._rules = _RULES if is_introspectable else (*_RULES, NoSchemaIntrospectionCustomRule)
         self._hides_names = not is_introspectable
         self._kept: OrderedDict[str, Document] = OrderedDict()
+        self._sizes: dict[str, int] = {}
         self._kept_bytes = kept_bytes
         self._bytes = 0
         _mark_one_of(self.schema)
@@ -105,7 +140,7 @@ class Documents:
         """
         document = self._kept.get(text)
         if document is not None:
-            self._kept.move_to_end(text)
+            self._keep(text, document)
             refused = exceeded(document.measure, limits)
             return [coded(ErrorCode.OPERATION_LIMIT_EXCEEDED, refused)] if refused else document
         read = self._read(text, limits)
@@ -125,36 +160,83 @@ class Documents:
             return [coded(ErrorCode.OPERATION_LIMIT_EXCEEDED, refused)]
         if errors := self._errors(node):
             return [_invalid(error) for error in errors]
-        return Document(node, size, _operations(self.schema, node))
+        return Document(node, size, self._operations(node))
 
     def _errors(self, node: DocumentNode) -> list[GraphQLError]:
         most = VALIDATION_ERRORS_SHOWN
         errors = validate(self.schema, node, self._rules, most, hide_suggestions=self._hides_names)
         return errors[:most]  # the one after them only says that there were more
 
+    def _operations(self, node: DocumentNode) -> tuple[Operation, ...]:
+        fragments = {
+            definition.name.value: definition
+            for definition in node.definitions
+            if isinstance(definition, FragmentDefinitionNode)
+        }
+        operations = [d for d in node.definitions if isinstance(d, OperationDefinitionNode)]
+        return tuple(
+            Operation(
+                name=_name_of(definition),
+                kind=definition.operation,
+                estimate=Estimator(self.schema, fragments, definition).estimate(),
+                deprecated=deprecated,
+                trials=_trials(definition),
+                program=self._program(node, definition),
+            )
+            for definition, deprecated in zip(
+                operations, deprecated_in(self.schema, node), strict=True
+            )
+        )
+
+    def _program(self, node: DocumentNode, definition: OperationDefinitionNode) -> Program | None:
+        if not self._compiles:
+            return None
+        return Program(
+            self.schema, node, definition, self._executor_class, hides_names=self._hides_names
+        )
+
     def _keep(self, text: str, document: Document) -> None:
+        """Keep it as the one used last, and count it anew: its programs have grown since."""
         self._kept[text] = document
-        self._bytes += size_of(text, document)
+        self._kept.move_to_end(text)
+        size = size_of(text, document)
+        self._bytes += size - self._sizes.get(text, 0)
+        self._sizes[text] = size
         while self._bytes > self._kept_bytes:
-            self._bytes -= size_of(*self._kept.popitem(last=False))
+            oldest, _ = self._kept.popitem(last=False)
+            self._bytes -= self._sizes.pop(oldest)
 
 
 def size_of(text: str, document: Document) -> int:
     """About what a kept document takes, in bytes; text outside Latin-1 takes two or four each."""
-    return sys.getsizeof(text) + _BYTES_A_TOKEN * document.measure.tokens
+    programs = [operation.program for operation in document.operations if operation.program]
+    compiled = sum(
+        _BYTES_A_PROGRAM * (1 + program.variants) + _BYTES_A_COMPILED_FIELD * program.fields
+        for program in programs
+    )
+    return sys.getsizeof(text) + _BYTES_A_TOKEN * document.measure.tokens + compiled
 
 
 def too_many_fields(
     operation: Operation, variables: Mapping[str, Any], limits: Limits
 ) -> GraphQLError | None:
     """Why the operation's lists are refused with those variables; None when they are not."""
-    if fields_asked(operation.lists, variables) <= limits.answer_fields:
+    if fields_asked(operation.estimate, variables) <= limits.answer_fields:
         return None
     message = (
         f"The lists of the operation may answer more than {limits.answer_fields} fields. "
         "Ask for smaller pages with `first`, or for fewer fields."
     )
     return coded(ErrorCode.OPERATION_LIMIT_EXCEEDED, message)
+
+
+def too_costly(cost: int, most: int) -> GraphQLError:
+    """Why an operation that costs so many points is refused."""
+    message = (
+        f"The operation costs {cost} points; one may cost {most}. "
+        "Ask for smaller pages with `first`, or for fewer objects."
+    )
+    return coded(ErrorCode.OPERATION_LIMIT_EXCEEDED, message, cost=cost)
 
 
 def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
@@ -200,19 +282,27 @@ def _invalid(error: GraphQLError) -> GraphQLError:
     return error
 
 
-def _operations(schema: GraphQLSchema, node: DocumentNode) -> tuple[Operation, ...]:
-    fragments = {
-        definition.name.value: definition
-        for definition in node.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
-    operations = [d for d in node.definitions if isinstance(d, OperationDefinitionNode)]
+def _name_of(operation: OperationDefinitionNode) -> str | None:
+    return operation.name.value if operation.name else None
+
+
+def _trials(operation: OperationDefinitionNode) -> tuple[FieldNode, ...]:
     return tuple(
-        Operation(
-            name=definition.name.value if definition.name else None,
-            kind=definition.operation,
-            lists=ListFinder(schema, fragments, definition).lists(),
-            deprecated=deprecated,
-        )
-        for definition, deprecated in zip(operations, deprecated_in(schema, node), strict=True)
+        node
+        for node in operation.selection_set.selections
+        if isinstance(node, FieldNode)
+        and node.name.value == "rateLimit"
+        and any(argument.name.value == "dryRun" for argument in node.arguments or ())
     )
+
+
+def _is_trial(node: FieldNode, variables: Mapping[str, Any]) -> bool:
+    for argument in node.arguments or ():
+        value = argument.value
+        if argument.name.value == "dryRun":
+            return (
+                variables.get(value.name.value) is True
+                if isinstance(value, VariableNode)
+                else isinstance(value, BooleanValueNode) and value.value
+            )
+    return False

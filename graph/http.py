@@ -7,24 +7,27 @@ client with a traceback; this one passes the whole graphql-http audit (tests/con
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any
 
 import orjson
 import strawberry
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
-from strawberry.execution import optimized_is_awaitable
 
-from graph.documents import Document, Documents, Operation, core_schema, too_many_fields
+from graph.documents import Document, Documents, Operation, too_costly, too_many_fields
+from graph.estimate import cost_of
+from graph.executing import Executing
 from graph.identity import Identify, Visit
 from graph.limits import LIMITS, Limits
 from graph.masking import ErrorCode, coded, shown, shown_exception
+from graph.named import DocumentReader, Named
+from graph.points import UNPAID, Paid, Spending
 from graph.request import (
     GRAPHQL_RESPONSE,
     JSON,
@@ -48,7 +51,11 @@ _CODES = {
     400: ErrorCode.BAD_USER_INPUT,
     401: ErrorCode.UNAUTHENTICATED,
     403: ErrorCode.FORBIDDEN,
+    429: ErrorCode.RATE_LIMITED,
 }
+_UNKNOWN = (ErrorCode.PERSISTED_QUERY_NOT_FOUND, ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED)
+"""What is answered with 200 under any media type, as Apollo's server does: its clients go on from
+there by sending the text."""
 
 
 NoteDeprecated = Callable[[str, Collection[str]], None]
@@ -65,6 +72,8 @@ class Call:
     """Ours, made anew for each request; on the response and in the log."""
     idempotency_key: str | None
     """The client's, the same on each retry; None when it gave none."""
+    paid: Paid = UNPAID
+    """What the operation costs, and what it left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,23 @@ class _Answer:
     body: dict[str, Any]
     status: int = 200
     headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An operation that may run."""
+
+    document: Document
+    operation: Operation
+    variables: dict[str, Any]
+    cost: int
+    most: int
+    """Points that one operation of the viewer may cost."""
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it only asks what it would cost."""
+        return self.operation.is_trial(self.variables)
 
 
 class GraphQLView:
@@ -84,24 +110,31 @@ class GraphQLView:
         identify: Identify,
         make_context: Callable[[Call], object],
         is_introspectable: bool = True,
+        compiles: bool = True,
         allowed_origins: Collection[str] = (),
         limits: Mapping[ViewerKind, Limits] = LIMITS,
         turns: Turns | None = None,
         note_deprecated: NoteDeprecated | None = None,
+        spending: Spending | None = None,
+        named: Named | None = None,
     ) -> None:
         """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`.
         `turns` are those that the process answers in, its own if none are given.
-        `note_deprecated` is told what a key asks for that will go away."""
-        self._schema = core_schema(schema)
-        self._executor_class = schema.execution_context_class
-        self._hides_names = not is_introspectable
+        `note_deprecated` is told what a key asks for that will go away. `spending` None: nothing
+        is paid for. `named` None: no document has a name. `compiles`: operations are executed by
+        programs, as far as those know them."""
         self._identify = identify
         self._make_context = make_context
-        self._documents = Documents(schema, is_introspectable=is_introspectable)
+        self._executing = Executing(schema, hides_names=not is_introspectable)
+        self.executed = self._executing.counts
+        """Operations so far, by the way they were executed."""
+        documents = Documents(schema, is_introspectable=is_introspectable, compiles=compiles)
+        self._reader = DocumentReader(documents, named)
         self._allowed_origins = frozenset(allowed_origins)
         self._limits = limits
         self._turns = turns or Turns()
         self._note_deprecated = note_deprecated
+        self._spending = spending
         self._app = shared_with(self._allowed_origins, self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -152,46 +185,69 @@ class GraphQLView:
         return response
 
     async def _answer(self, method: str, params: Params, call: Call, may_say_400: bool) -> _Answer:
+        ready = await self._ready(method, params, call)
+        if isinstance(ready, list):
+            return _not_begun(ready, call.request_id, may_say_400)
+        call = await self._paid(ready, call)
         try:
-            result = await self._run(method, params, call)
+            result = await self._run(ready, call)
         except TimeoutError:
-            return _late(call.limits, call.request_id)
+            return _late(call)
         body: dict[str, Any] = {}
         if result.errors:
             body["errors"] = shown(result.errors, call.request_id)
         # Only a request that never began to execute has no `data` entry at all.
         if result.data is None and result.errors and all(e.path is None for e in result.errors):
-            return _Answer(body, _REQUEST_ERROR_STATUS if may_say_400 else 200)
-        return _Answer({"data": result.data, **body})
+            return _Answer(
+                body, _REQUEST_ERROR_STATUS if may_say_400 else 200, headers=call.paid.headers
+            )
+        return _Answer({"data": result.data, **body, **call.paid.entry}, headers=call.paid.headers)
 
-    async def _run(self, method: str, params: Params, call: Call) -> ExecutionResult:
-        document = self._documents.read(params.query, call.limits)
-        if not isinstance(document, Document):
-            return ExecutionResult(None, document)
+    async def _ready(self, method: str, params: Params, call: Call) -> _Ready | list[GraphQLError]:
+        """The operation to run, or why none is."""
+        read = await self._reader.read(params, call.visit, call.limits)
+        if isinstance(read, list):
+            return read
+        document, limits = read
         operation = document.operation(params.operation_name)
         if isinstance(operation, GraphQLError):
-            return ExecutionResult(None, [operation])
+            return [operation]
         _refuse_kind(operation, method)
-        if (too_many := too_many_fields(operation, params.variables, call.limits)) is not None:
-            return ExecutionResult(None, [too_many])
+        if (too_many := too_many_fields(operation, params.variables, limits)) is not None:
+            return [too_many]
+        most = limits.cost
+        if self._spending is not None:
+            most = min(most, (await self._spending.plan_of(call.visit)).points_capacity)
+        cost = cost_of(operation.estimate, params.variables)
+        ready = _Ready(document, operation, params.variables, cost, most)
+        return ready if cost <= most or ready.is_trial else [too_costly(cost, most)]
+
+    async def _paid(self, ready: _Ready, call: Call) -> Call:
+        """The call, its operation paid for; refuses when the points are not there."""
+        if self._spending is None:
+            return call
+        taken = 0 if ready.is_trial else ready.cost
+        paid = await self._spending.pay(call.visit, taken, ready.most)
+        if (wait := paid.wait_seconds) is not None:
+            message = f"This costs {ready.cost} points, which are there in {wait} seconds."
+            raise HTTPException(429, message, headers=dict(paid.headers))
+        return replace(call, paid=replace(paid, cost=ready.cost))
+
+    async def _run(self, ready: _Ready, call: Call) -> ExecutionResult:
         async with self._turns.one():
+            operation = ready.operation
             if operation.deprecated and call.visit.key and self._note_deprecated:
                 self._note_deprecated(call.visit.key.id, operation.deprecated)
-            return await self._execute(document, operation, params.variables, call)
+            document = ready.document
+            if ready.is_trial:
+                document, operation = document.trial(operation)
+            return await self._execute(document, operation, ready.variables, call)
 
     async def _execute(
         self, document: Document, operation: Operation, variables: dict[str, Any], call: Call
     ) -> ExecutionResult:
-        result = execute(
-            self._schema,
-            document.node,
-            context_value=self._make_context(call),
-            variable_values=variables,
-            operation_name=operation.name,
-            executor_class=self._executor_class,
-            hide_suggestions=self._hides_names,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # returns a plain bool
-        )
+        context = self._make_context(call)
+        result = self._executing.answer(document, operation, variables, context)
         if not isawaitable(result):
             return result
         # Past the deadline the resolvers that still run are cancelled.
@@ -219,10 +275,18 @@ def _refused(refused: HTTPException, request_id: str) -> _Answer:
     return _Answer({"errors": errors}, refused.status_code, refused.headers)
 
 
-def _late(limits: Limits, request_id: str) -> _Answer:
-    message = f"The operation took longer than {limits.deadline_seconds:g} seconds."
+def _not_begun(errors: list[GraphQLError], request_id: str, may_say_400: bool) -> _Answer:
+    """The answer to a document that is refused before any of it runs."""
+    body = {"errors": shown(errors, request_id)}
+    is_unknown = any((error.extensions or {}).get("code") in _UNKNOWN for error in errors)
+    return _Answer(body, _REQUEST_ERROR_STATUS if may_say_400 and not is_unknown else 200)
+
+
+def _late(call: Call) -> _Answer:
+    message = f"The operation took longer than {call.limits.deadline_seconds:g} seconds."
     error = coded(ErrorCode.DEADLINE_EXCEEDED, message, retryable=True)
-    return _Answer({"data": None, "errors": shown([error], request_id)})
+    body = {"data": None, "errors": shown([error], call.request_id)}
+    return _Answer({**body, **call.paid.entry}, headers=call.paid.headers)
 
 
 def _broken(error: Exception, request_id: str) -> _Answer:

@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from db.fallback import Totals, fallback_totals
 from db.pool import Database
+from graph.points import Spending
 from graph.site import Answer
 from metering.guarded import GuardedMeter
 from metering.lag import Lag, archive_lag
@@ -34,9 +35,18 @@ class Snapshot:
 class Metrics(Collector):
     """The figures of one application."""
 
-    def __init__(self, meter: GuardedMeter, database: Database) -> None:
+    def __init__(
+        self,
+        meter: GuardedMeter,
+        database: Database,
+        spending: Spending,
+        executed: Mapping[str, int] | None = None,
+    ) -> None:
+        """`executed`: operations so far by the way they went, read anew each time."""
         self._meter = meter
+        self._spending = spending
         self._database = database
+        self._executed = executed or {}
         self._snapshot = Snapshot()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -78,8 +88,15 @@ class Metrics(Collector):
             "meter_fallback_views", "Views this process had PostgreSQL decide.", figures.decided
         )
         yield _counter("meter_refused", "Calls that nobody could answer.", figures.refused)
+        yield _by(
+            "points_operations",
+            "Operations that were paid for, refused, or let through with the store away.",
+            "result",
+            {result: self._spending.counts[result] for result in ("paid", "refused", "unasked")},
+        )
         is_open = self._meter.episode is not None
         yield _gauge("meter_fallback_open", "1 while this process has PostgreSQL decide.", is_open)
+        yield _by("operations", "Operations by the way they were executed.", "way", self._executed)
 
     async def _totals(self) -> Totals | None:
         try:
@@ -134,6 +151,13 @@ def _counter(name: str, meaning: str, value: float) -> Metric:
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(f"codestile_{name}", meaning, value=value)
+
+
+def _by(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(f"codestile_{name}", meaning, labels=[label])
+    for value, count in values.items():
+        family.add_metric([value], count)
+    return family
 
 
 def _by_shard(name: str, meaning: str, values: Iterable[tuple[int, float]]) -> Metric:

@@ -42,6 +42,7 @@ from graph.types.problems import (
     RateLimited,
     ServiceUnavailable,
 )
+from graph.types.rate_limit import RateLimit
 from graph.types.relay import Node
 from graph.viewer import Viewer
 from schema.accounts import ApiScope
@@ -83,6 +84,22 @@ class Query(
     async def viewer(self, info: Info) -> Viewer:
         """Who is asking. Asking makes nobody a guest and charges nothing."""
         return Viewer.of(info.context)
+
+    @strawberry.field
+    def rate_limit(
+        self,
+        info: Info,
+        dry_run: Annotated[  # noqa: ARG002  # graph/http.py leaves out the rest of the operation
+            bool,
+            strawberry.argument(
+                description="Tell only what the operation would cost: nothing is taken, and "
+                "nothing else of it is answered."
+            ),
+        ] = False,
+    ) -> RateLimit:
+        """What this operation costs, and the points that are left. Asking costs what the rest of
+        the operation does."""
+        return RateLimit.of(info.context.paid, info.context.now)
 
     @strawberry.field
     async def code_systems(self, info: Info) -> list[CodeSystem] | None:

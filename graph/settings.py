@@ -116,8 +116,14 @@ class Settings(BaseSettings):
     exempt_networks: Networks | None = None
     """Networks outside the budget, comma separated, or `none`; unset: loopback when the stores
     are private and no public address is set, else none."""
+    documents: Literal["any", "trusted"] = "any"
+    """Which documents are answered: any, or only those that `codestile documents add` added."""
+    api_points: bool = True
+    """Whether operations are paid from the points of their viewer's plan."""
     introspection: bool = True
     """Whether the schema may be asked for through GraphQL."""
+    compile_documents: bool = True
+    """Whether operations are executed by programs made of them once, or all by graphql-core."""
     graphiql: bool = True
     """Whether /graphiql is served."""
     metrics_token: SecretStr | None = None

@@ -71,6 +71,10 @@ class ShardKeys(NamedTuple):
         """How often somebody tried something of late; no part of the ledger."""
         return f"{{{self.tag}}}:g:{digest}"
 
+    def document(self, digest: str) -> str:
+        """A document that some client sends by name; no part of the ledger."""
+        return f"{{{self.tag}}}:d:{digest}"
+
     @property
     def waiting(self) -> str:
         """The set of viewers for whom counted views wait to be recorded."""
@@ -92,7 +96,7 @@ class ShardKeys(NamedTuple):
 _TYPES = {
     **dict.fromkeys(("log", "log:new", "log:lost"), "stream"),
     **dict.fromkeys(("head", "v:", "n:", "f:"), "hash"),
-    **dict.fromkeys(("r:", "g:"), "string"),
+    **dict.fromkeys(("r:", "g:", "d:"), "string"),
     "w": "set",
 }
 """The types of a shard's keys by their names behind the tag, or by the first two characters."""

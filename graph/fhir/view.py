@@ -27,6 +27,7 @@ from graph.fhir.translate import translate
 from graph.http import Call
 from graph.identity import Identify, Visit
 from graph.limits import LIMITS, Limits
+from graph.points import UNPAID, Paid, Spending
 from graph.request import asked_by, read_body, refuse_foreign_page
 from graph.sharing import PRIVATE, shared_with
 from graph.turns import Turns
@@ -39,6 +40,8 @@ ADDRESS = "/fhir"
 """Where it answers, and below."""
 Wanted = Asked | list[Entry]
 """What a request asks for: an operation, or the entries of a batch."""
+TRANSLATION_POINTS = 3
+"""What a translation costs, as one of `crosswalks` with its first rows does; anything else 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +61,17 @@ class FhirView:
         make_context: Callable[[Call], Context],
         site: str,
         turns: Turns,
+        spending: Spending | None = None,
         allowed_origins: Collection[str] = (),
         limits: Mapping[ViewerKind, Limits] = LIMITS,
     ) -> None:
-        """`site` is the origin that clients use; `turns` are those that the process answers in."""
+        """`site` is the origin that clients use; `turns` are those that the process answers in;
+        `spending` None: nothing is paid for."""
         self._identify = identify
         self._make_context = make_context
         self._address = site + ADDRESS
         self._turns = turns
+        self._spending = spending
         self._allowed_origins = frozenset(allowed_origins)
         self._limits = limits
         self._app = shared_with(self._allowed_origins, self._serve)
@@ -85,13 +91,14 @@ class FhirView:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request, request_id: str) -> Response:
-        form, visit = Form(), None
+        form, visit, paid = Form(), None, UNPAID
         try:
             form = form_of(request)
             refuse_foreign_page(request, self._allowed_origins)
             visit, wanted = await asked_by(request, self._identify, self._reader(request))
             limits = self._limits[visit.viewer_kind]
-            answer = await self._answer(wanted, form, Call(visit, limits, request_id, None))
+            paid = await self._pay(visit, wanted, limits)
+            answer = await self._answer(wanted, form, Call(visit, limits, request_id, None, paid))
         except HTTPException as refused:
             answer = _Answer(outcome(refused), refused.status_code, refused.headers)
         except StoreUnavailable as away:
@@ -101,7 +108,7 @@ class FhirView:
         except Exception:
             _log.exception("request_failed")
             answer = _Answer(broken(), 500)
-        headers = {**PRIVATE, **(answer.headers or {}), "X-Request-Id": request_id}
+        headers = {**PRIVATE, **paid.headers, **(answer.headers or {}), "X-Request-Id": request_id}
         body = orjson.dumps(answer.body)
         response = Response(body, answer.status, headers, form.content_type)
         for name, value in visit.headers if visit else ():
@@ -113,6 +120,17 @@ class FhirView:
             return await _read(request, self._limits[visit.viewer_kind].body_bytes)
 
         return read
+
+    async def _pay(self, visit: Visit, wanted: Wanted, limits: Limits) -> Paid:
+        """What became of the cost of a request; raises Refused when the points are not there."""
+        if self._spending is None:
+            return UNPAID
+        cost = _cost(wanted)
+        paid = await self._spending.pay(visit, cost, limits.cost)
+        if (wait := paid.wait_seconds) is not None:
+            sentence = f"This costs {cost} points, which are there in {wait} seconds."
+            raise Refused(429, sentence, headers=paid.headers)
+        return paid
 
     async def _answer(self, wanted: Wanted, form: Form, call: Call) -> _Answer:
         limits = call.limits
@@ -134,9 +152,18 @@ class FhirView:
         """What every operation of the request is answered with."""
         today, loaded = context.today.date, context.services.loaded
         systems = Systems(await loaded.systems(today), await loaded.maps(today))
-        translating = sum(isinstance(a, Asked) and a.operation is translate for a in asked)
+        translating = sum(map(_translates, asked))
         rows = RowBudget(context.limits, translating)
         return Asking(context, form.version, systems, rows, self._address)
+
+
+def _cost(wanted: Wanted) -> int:
+    asked = [wanted] if isinstance(wanted, Asked) else wanted
+    return max(1, sum(TRANSLATION_POINTS if _translates(entry) else 1 for entry in asked))
+
+
+def _translates(entry: Entry) -> bool:
+    return isinstance(entry, Asked) and entry.operation is translate
 
 
 async def _read(request: Request, most_bytes: int) -> Wanted:

@@ -96,7 +96,7 @@ def only(document: Document) -> Operation:
 
 
 def items(documents: Documents, text: str, **variables: object) -> int:
-    return module.fields_asked(only(read(documents, text)).lists, variables)
+    return module.fields_asked(only(read(documents, text)).estimate, variables)
 
 
 def test_the_same_text_is_validated_once(documents, monkeypatch):
@@ -196,13 +196,40 @@ def test_the_longest_unused_documents_are_forgotten():
 
 def test_long_comments_push_documents_out_by_their_length():
     """Comments are no tokens, and would fill the memory if only tokens were counted."""
-    documents = Documents(SCHEMA, kept_bytes=100_000)
+    documents = Documents(SCHEMA, compiles=False, kept_bytes=100_000)
 
     for number in range(100):
         read(documents, f"{{ thing {{ name }} }} #{number} {'x' * 15_000}")
 
     assert len(documents._kept) == 5
     assert documents._bytes < 100_000
+
+
+def test_programs_count_as_they_grow_and_push_documents_out():
+    texts = [f"{{ a{number}: thing {{ name breadcrumb {{ name }} }} }}" for number in range(3)]
+    bare = module.size_of(texts[0], read(Documents(SCHEMA), texts[0]))
+    documents = Documents(SCHEMA, kept_bytes=4 * bare - 1)
+    for text in texts:
+        read(documents, text)
+    assert documents._bytes == 3 * bare
+
+    (operation,) = read(documents, texts[1]).operations
+    assert operation.program is not None
+    for _ in range(2):  # the first time is graphql-core's
+        operation.program.execute({}, None)
+    grown = read(documents, texts[1])
+
+    assert operation.program.fields == 3  # the breadcrumb was empty, so nothing in it was met
+    compiled = module._BYTES_A_PROGRAM + 3 * module._BYTES_A_COMPILED_FIELD
+    assert module.size_of(texts[1], grown) == bare + compiled
+    assert list(documents._kept) == [texts[2], texts[1]]
+    assert documents._bytes == 2 * bare + compiled
+
+
+def test_no_programs_are_made_where_documents_are_not_compiled():
+    (operation,) = read(Documents(SCHEMA, compiles=False), "{ thing { name } }").operations
+
+    assert operation.program is None
 
 
 @pytest.mark.parametrize(
@@ -288,9 +315,10 @@ def test_a_list_that_may_be_left_out_does_not_hide_what_is_inside(documents):
 
 
 def test_a_field_that_must_be_given_a_list_counts_whatever_wraps_its_answers(documents):
+    """The list inside is the answer to the batch: it is not counted once more."""
     text = '{ wrapped(refs: ["a", "b"]) { items { name } } }'
 
-    assert items(documents, text) == 2 + 2 * 5
+    assert items(documents, text) == 2 + 2
 
 
 def test_an_empty_fragment_bomb_is_estimated_at_nothing(documents):

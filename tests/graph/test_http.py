@@ -14,6 +14,7 @@ import structlog
 from graphql import GraphQLError, get_introspection_query
 
 from graph import request as request_module
+from graph.compile import Fallback
 from graph.http import Call, GraphQLView
 from graph.identity import Minted, Visit
 from graph.limits import LIMITS
@@ -638,6 +639,24 @@ async def test_a_store_that_is_away_says_when_to_come_back(served):
     }
     assert "hunter2" not in response.text
     assert [line["event"] for line in lines] == ["store_unavailable"]
+
+
+@pytest.mark.parametrize(
+    ("compiles", "expected"),
+    [(True, {"first": 1, "compiled": 2, "introspection": 1}), (False, {"off": 4})],
+)
+async def test_operations_are_counted_by_the_way_they_were_executed(
+    compiles: bool, expected: dict[str, int]
+) -> None:
+    served = Served(compiles=compiles)
+
+    for _ in range(3):
+        await served.post("{ __typename }")
+    await served.post("{ __schema { queryType { name } } }")
+    await served.post("{ nothing }")
+
+    assert {way: count for way, count in served.view.executed.items() if count} == expected
+    assert set(served.view.executed) == {"compiled", "off", *Fallback}
 
 
 async def test_an_operation_past_its_deadline_is_cancelled():

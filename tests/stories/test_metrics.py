@@ -72,6 +72,22 @@ async def test_whoever_bears_the_token_gets_the_figures_and_no_cookie(
     assert "set-cookie" not in response.headers
     assert after["codestile_ledger_calls_total"] - before["codestile_ledger_calls_total"] == 1
     assert after["codestile_archive_lag_all_events"] == 1
+    assert after["codestile_operations_total/first"] == 1
+    assert after["codestile_operations_total/compiled"] == 0
+    assert redis_url
+
+
+async def test_a_server_told_so_has_graphql_core_execute_everything(
+    start_server: Start, new_browser: Any, redis_url: str
+) -> None:
+    settings = {"CODESTILE_METRICS_TOKEN": TOKEN, "CODESTILE_COMPILE_DOCUMENTS": "false"}
+    async with start_server(**settings) as running:
+        await new_browser(running).open("I10")
+
+        told = figures((await new_browser(running).client.get("/metrics", headers=BEARER)).text)
+
+    ways = {name: count for name, count in told.items() if "operations_total" in name and count}
+    assert ways == {"codestile_operations_total/off": 1}
     assert redis_url
 
 
@@ -97,8 +113,10 @@ async def test_every_figure_is_there_and_exact(meter: GuardedMeter, database: Da
         "over_granted, over_admitted, unseen) VALUES ('a test', 'none', now(), 6, 5, 4, 3, 2)"
     )
 
-    told = figures((await Metrics(meter, database).text()).decode())
+    executed = {"compiled": 3, "introspection": 1}
+    told = figures((await Metrics(meter, database, executed).text()).decode())
 
+    by_way = {way: told.pop(f"codestile_operations_total/{way}") for way in executed}
     by_shard = {name: told.pop(name) for name in list(told) if "/" in name}
     seconds = told.pop("codestile_archive_lag_max_seconds")
     assert told == {
@@ -126,6 +144,7 @@ async def test_every_figure_is_there_and_exact(meter: GuardedMeter, database: Da
             "archive_stopped_shards": 1,
         }.items()
     }
+    assert by_way == executed
     assert len(by_shard) == 3 * 64
     assert {name for name, value in by_shard.items() if value} >= {
         "codestile_archive_lag_events/07",
