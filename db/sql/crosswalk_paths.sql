@@ -37,7 +37,22 @@ walk (
         )
     FROM walk w
     JOIN map m ON m.source_system = w.system AND m.target_system = ($3::text[])[w.step + 1]
-    JOIN edge e ON e.source_id = w.code_id AND e.map_release_id = m.id
+    JOIN LATERAL (
+        SELECT
+            r.id, r.target_id, r.relationship, r.is_approximate, r.is_combination, r.scenario,
+            r.choice_list, r.attrs
+        FROM edge r
+        WHERE r.source_id = w.code_id AND r.map_release_id = m.id
+        UNION ALL
+        -- What is in a group is narrower than the group; a condition stands as it is printed.
+        SELECT
+            g.group_id, g.group_id, 'SOURCE_NARROWER', false, false, NULL::smallint,
+            NULL::smallint, jsonb_build_object('printed', array_to_string(n.texts, '; '))
+        FROM group_member g
+        LEFT JOIN group_condition n
+            ON n.map_release_id = g.map_release_id AND n.number = g.condition
+        WHERE g.code_id = w.code_id AND g.map_release_id = m.id
+    ) e ON true
     -- A row without a target is a step into nothing, from which none goes on.
     LEFT JOIN code t ON t.id = e.target_id
 ),

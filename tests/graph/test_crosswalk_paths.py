@@ -101,9 +101,9 @@ async def test_a_way_in_a_circle_or_without_an_end_is_invalid(
 async def test_each_item_says_where_its_ways_end(ask_as: Any) -> None:
     sources = source("DEMO", "DM-4120", "DM-9999", "DM-4110", "\\u0000")
 
-    found = await ways(ask_as("PARTNER"), sources, "ICD10CM, HCC")
+    found = await ways(ask_as("PARTNER"), sources, "ICD10CM, HCPCS")
 
-    gap = "No map from ICD-10-CM to HCC in force on 2026-11-23 is loaded."
+    gap = "No map from ICD-10-CM to HCPCS in force on 2026-11-23 is loaded."
     assert [(route["status"], route["reason"]) for route in found] == [("NOT_LOADED", gap)] * 4
 
 
@@ -282,3 +282,45 @@ async def test_what_several_maps_say_together_is_no_more_than_each_step_says(
     assert (route["status"], route["reason"]) == (status, reason)
     found = [edge["node"]["relationship"] for edge in route["paths"]["edges"]]
     assert found == relationships
+
+
+@pytest.mark.parametrize(
+    ("value", "status", "reason", "expected"),
+    [
+        (
+            "250.00",
+            "APPROXIMATE",
+            "One code is on the way from 250.00, near in meaning.",
+            [
+                (["250.00", "E11.9", category], "RELATED_TO")
+                for category in (
+                    *("ESRD21-19", "ESRD24-19", "RX08-31"),
+                    *("V22-19", "V24-19", "V28-38"),
+                )
+            ],
+        ),
+        (
+            "576.2",
+            "EQUIVALENT",
+            "One code is on the way from 576.2, equivalent to it.",
+            [(["576.2", "K83.1", "V28-68"], "SOURCE_NARROWER")],
+        ),
+        (
+            "V54.12",
+            "NO_MAP",
+            "No group of HCC holds any code of ICD-10-CM that V54.12 leads to.",
+            [],
+        ),
+    ],
+)
+async def test_a_diagnosis_of_icd_9_leads_to_categories_of_risk_adjustment(
+    ask_as: Any, value: str, status: str, reason: str, expected: Any
+) -> None:
+    (route,) = await ways(ask_as("PARTNER"), source("ICD9CM_DX", value), "ICD10CM, HCC")
+
+    assert (route["status"], route["reason"]) == (status, reason)
+    found = [edge["node"] for edge in route["paths"]["edges"]]
+    assert [(stops(path), path["relationship"]) for path in found] == expected
+    assert {tuple(hop["mapRelease"]["label"] for hop in path["hops"]) for path in found} <= {
+        ("GEM-FY2013", "PY2026")
+    }
