@@ -1,6 +1,9 @@
 """One operation executed both ways: by its program, and by graphql-core."""
 
 import asyncio
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
@@ -89,6 +92,24 @@ async def _settled(result: Any) -> Told:
     while others := asyncio.all_tasks() - {asyncio.current_task()}:
         await asyncio.wait(others)
     return told
+
+
+@contextmanager
+def sweeping() -> Iterator[Callable[[], int]]:
+    """Gives what collects garbage, which is collected at no other time.
+
+    An error cancels what was to be awaited beside it, and Python warns of a coroutine that never
+    began. In the middle of making a named tuple it cannot even warn: there are no builtins.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield gc.collect
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        gc.collect()
 
 
 def core(schema: strawberry.Schema) -> GraphQLSchema:

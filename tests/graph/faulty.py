@@ -84,7 +84,7 @@ class Faults:
         self.often = 0.0
         """How often a value is not as it should be."""
         self.calls: list[Any] = []
-        """What every resolver was told, in the order they were asked."""
+        """What everybody was told who was asked for a value or its type, in that order."""
 
     def begin(self, seed: int, often: float) -> None:
         """Answer by that seed from here on."""
@@ -106,14 +106,16 @@ class Faults:
             raise value.error
         return value
 
-    def type_of(self, value: Any, _info: Any, _type: Any) -> Any:
+    def type_of(self, value: Any, info: GraphQLResolveInfo[Any], _type: Any) -> Any:
         """As the `resolve_type` of an abstract type."""
+        self.calls.append((info.path.as_list(), _keys(info), *info[:4]))
         return value.said
 
     def is_type_of(self, type_: GraphQLObjectType) -> Callable[[Any, Any], Any]:
         """As the `is_type_of` of an object type."""
 
-        def is_one(value: Any, _info: Any) -> Any:
+        def is_one(value: Any, info: GraphQLResolveInfo[Any]) -> Any:
+            self.calls.append((info.path.as_list(), type_.name))
             is_it = isinstance(value, Thing) and value.name == type_.name
             return Later(is_it, 1) if self.seed % 3 == 0 else is_it
 

@@ -36,7 +36,7 @@ from graph.api import api
 from graph.compile import Fallback
 from graph.documents import Documents, core_schema
 from tests.graph.asking import Asking
-from tests.graph.executed import by_program, by_reference, program_of
+from tests.graph.executed import by_program, by_reference, program_of, sweeping
 from tests.graph.faulty import spoiled
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -153,8 +153,9 @@ def test_nine_of_ten_documents_are_compiled_and_the_others_ask_for_the_schema(
     documents: Found,
 ) -> None:
     left: dict[Fallback, list[str]] = {}
-    with spoiled(SCHEMA), asyncio.Runner() as runner:
+    with spoiled(SCHEMA), asyncio.Runner() as runner, sweeping() as sweep:
         for name, document, operation in documents:
+            sweep()
             program = program_of(SCHEMA, document)
             answer = runner.run(by_program(program, filled(operation)))
             if isinstance(answer, Fallback):
@@ -172,8 +173,9 @@ def test_every_document_gets_the_same_answer_both_ways(
     documents: Found, with_typenames: bool
 ) -> None:
     compared = 0
-    with spoiled(SCHEMA) as faults, asyncio.Runner() as runner:
+    with spoiled(SCHEMA) as faults, asyncio.Runner() as runner, sweeping() as sweep:
         for name, written, operation in documents:
+            sweep()
             document = visit(written, _Typenames()) if with_typenames else written
             program = program_of(SCHEMA, document)
             variables = filled(operation)

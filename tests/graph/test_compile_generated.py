@@ -21,7 +21,7 @@ from hypothesis_graphql import mutations, nodes, queries
 from graph.api import api
 from graph.compile import Fallback
 from graph.documents import Documents, core_schema
-from tests.graph.executed import by_program, by_reference, program_of
+from tests.graph.executed import by_program, by_reference, program_of, sweeping
 from tests.graph.faulty import Faults, spoil, spoiled
 from tests.graph.varied import varied
 
@@ -84,7 +84,7 @@ def executed(world: tuple[GraphQLSchema, Faults], cases: int) -> Counter[str]:
     # As the schema is published: generating needs no classes.
     asked = schema if schema.query_type and "thing" in schema.query_type.fields else None
     came: Counter[str] = Counter()
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, sweeping() as sweep:
 
         @settings(
             max_examples=cases,
@@ -94,6 +94,7 @@ def executed(world: tuple[GraphQLSchema, Faults], cases: int) -> Counter[str]:
         )
         @given(operations_of(asked or build_schema(PUBLISHED.read_text())), st.integers(0, 2**60))
         def same_both_ways(text: Any, seed: int) -> None:
+            sweep()
             for number in range(VARIATIONS):
                 rng = Random(f"{seed} {number}")
                 written, variables = varied(schema, parse(text), rng)
