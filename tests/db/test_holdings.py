@@ -22,7 +22,8 @@ async def test_a_stale_system_an_absent_one_and_a_closed_one_are_told_apart(
     assert _told(found["ICD10CM"]) == ("FY2026-APR", 98_505, "stale: FY2027 since 2026-10-01")
     assert _told(found["ICD9CM_DX"]) == ("FY2015", 14_567, "current")
     assert _told(found["HCPCS"]) == (None, None, "not loaded: 2026-OCT since 2026-10-01")
-    assert _told(found["MSDRG"]) == (None, None, "not loaded")
+    assert _told(found["MSDRG"])[0] == "v43.1"
+    assert _told(found["CPT"]) == (None, None, "not loaded: 2026 since 2026-01-01")
     assert _told(found["GEM_I9_I10"]) == (
         "GEM-FY2013",
         23_912,
