@@ -1,20 +1,18 @@
 """What `codestile load` prints: what is loaded, what is stale or missing, and where to get it."""
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import groupby
 
-from rich.table import Table
-
+from graph.progress import aligned
 from schema.holdings import Holding, Origin
 
 
-def table_of(holdings: Sequence[Holding]) -> Table:
+def lines_of(holdings: Sequence[Holding]) -> Iterator[str]:
     """A line a holding: its newest release, and whether that is the one in force."""
-    table = Table("", "edition", "from", "rows", "", box=None)
+    rows = [("", "edition", "from", "rows", "")]
     for held in holdings:
-        begins = str(held.effective_from or "")
-        table.add_row(held.subject, held.label, begins, _count(held), held.state)
-    return table
+        begins, count = str(held.effective_from or ""), _count(held)
+        rows.append((held.subject, held.label or "", begins, count, held.state))
+    return aligned(rows, right=3)
 
 
 def _count(held: Holding) -> str:
@@ -26,13 +24,22 @@ def advice(holdings: Sequence[Holding], commands: Collection[str]) -> Iterator[s
 
     `commands` are those of `codestile load` that there are: no other is advised.
     """
-    wanted = [(held.origin, held) for held in holdings if held.origin and not held.is_complete]
-    for origin, group in groupby(wanted, key=lambda pair: pair[0]):
-        yield ", ".join(held.subject for _, held in group)
+    wanted: dict[Origin, list[Holding]] = {}
+    for held in holdings:
+        if held.origin and not held.is_complete:
+            wanted.setdefault(held.origin, []).append(held)
+    for origin, group in wanted.items():
+        yield ", ".join(held.subject for held in group)
         if origin.page:
             yield f"  from {origin.page}"
-        yield f"  by {_command(origin)}" if origin.command in commands else "  no command loads it"
+        is_there = origin.command in commands
+        yield f"  by {_command(origin, group[0])}" if is_there else "  no command loads it"
 
 
-def _command(origin: Origin) -> str:
-    return " ".join(("codestile load", origin.command, *filter(None, [origin.file])))
+def _command(origin: Origin, held: Holding) -> str:
+    if origin.file is None:
+        return f"codestile load {origin.command}, once an installed package carries it"
+    words = ["codestile load", origin.command, origin.file]
+    if held.missing and not origin.names_edition:
+        words.append(f"--release {held.missing.label} --effective {held.missing.effective_from}")
+    return " ".join(words)
