@@ -95,7 +95,9 @@ async def test_an_older_edition_is_refused(
 ) -> None:
     await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2026, NEW))
 
-    with pytest.raises(ReleaseStands, match="FY2026 is loaded already; releases are loaded in the"):
+    with pytest.raises(
+        ReleaseStands, match="and the later FY2026 is loaded already; releases are loaded in the"
+    ):
         await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2025, OLD))
 
     assert len(await releases_in(database)) == 1
