@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from db.load import hcpcs_anweb, hcpcs_xlsx
-from db.load.fact_writer import add_fact_release
+from db.load.fact_writer import add_fact_release, open_fact_release, report_facts
 from db.load.hcpcs import HcpcsRow
 from db.load.hcpcs_facts import facts_of
 from db.load.map_writer import write_map
@@ -141,15 +141,23 @@ async def _write_facts(
         for row in rows
         for ordinal, fact in enumerate([*facts_of(row), *_unresolved(row)])
     ]
+    predecessor = await open_fact_release(connection, edition.subject)
     release_id = await add_fact_release(connection, edition, len(facts))
     await connection.copy_records_to_table(
         "payment_fact",
         columns=("fact_release_id", "code_id", "ordinal", "name", "value"),
         records=((release_id, *fact) for fact in facts),
     )
-    count, unresolved = len(facts), sum(len(_unresolved(row)) for row in rows)
-    seconds = time.monotonic() - started
-    return LoadReport(edition.name, count, 0, 0, unresolved, count, seconds)
+    return await report_facts(
+        connection,
+        edition,
+        "payment_fact",
+        release_id=release_id,
+        predecessor=predecessor,
+        row_count=len(facts),
+        unresolved=sum(len(_unresolved(row)) for row in rows),
+        started=started,
+    )
 
 
 def _unresolved(row: HcpcsRow) -> list[tuple[str, str]]:
