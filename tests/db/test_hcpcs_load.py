@@ -106,8 +106,8 @@ async def test_a_successor_reports_what_it_changes_of_codes(second: list[LoadRep
 async def test_a_successor_reports_which_values_of_payment_are_others(
     second: list[LoadReport],
 ) -> None:
-    # New are the coverage of Z0006 and the last days of Z0003 and Z0005; gone are the day that Z0003
-    # had before, and the day and the reference of Z0004.
+    # New are the coverage of Z0006 and the last days of Z0003 and Z0005; gone are the day that
+    # Z0003 had before, and the day and the reference of Z0004.
     assert counts(second)["HCPCS_PAYMENT 2026-APR"] == (3, 0, 3, 0)
 
 
