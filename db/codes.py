@@ -99,7 +99,7 @@ async def codes_by_ref(database: Database, refs: Sequence[CodeRef], on: date) ->
 
 
 async def map_releases(database: Database, on: date) -> tuple[MapRelease, ...]:
-    """Every release of a crosswalk between systems, in the order loaded."""
+    """Every release of a crosswalk, a succession or a grouping, in the order loaded."""
     rows = await database.fetch(_SQL["map_releases"], on)
     return tuple(map_release_of(json.loads(row["body"])) for row in rows)
 
@@ -153,13 +153,20 @@ def code_of(row: Row, on: date) -> Code:
     return _code(row, _release(row["release"]) if row["release"] else None, on)
 
 
-def codes_in(facts: str | None, releases: str, on: date) -> dict[int, Code]:
-    """The codes by id of a JSON array of rows of `code_on`, given that of all releases."""
-    known = _releases(releases)
+def codes_in(facts: str | None, releases: str | None, on: date) -> dict[int, Code]:
+    """The codes by id of a JSON array of rows of `code_on`, given that of all releases; None for
+    an array of nothing, as before the first release of any system."""
+    known = _releases(releases or "[]")
     return {
         body["id"]: _code(_dated(body), known.get(body["release_id"]), on)
         for body in json.loads(facts or "[]")
     }
+
+
+def code_in(facts: str, releases: str, on: date) -> Code:
+    """The code of a row of `code_on` in JSON, given all releases."""
+    (code,) = codes_in(f"[{facts}]", releases, on).values()
+    return code
 
 
 def _dated(body: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +182,7 @@ def _dated(body: dict[str, Any]) -> dict[str, Any]:
 def _code(row: Row, release: Release | None, on: date) -> Code:
     key = CodeKey(CodeSystemKey(row["system"]), row["value"])
     starts, ends_before = row["starts"], row["ends_before"]
-    if starts is None or (starts > on and not row["is_system_loaded"]):
+    if starts is None or not row["is_system_loaded"]:
         return _undescribed(row, key)
     kind, status = CodeKind(row["kind"]), _status(starts, ends_before, on)
     last_day = ends_before and ends_before - timedelta(days=1)
@@ -228,15 +235,16 @@ def _releases(bodies: str) -> dict[int, Release]:
 
 def release_of(body: dict[str, Any]) -> Release:
     """The release of a body of `releases_on`, with the reason if it is stale."""
-    return Release.model_validate(_with_stale_reason(body))
+    return Release.model_validate(with_stale_reason(body))
 
 
 def map_release_of(body: dict[str, Any]) -> MapRelease:
     """The map release of a body of `map_releases_on`, with the reason if it is stale."""
-    return MapRelease.model_validate(_with_stale_reason(body))
+    return MapRelease.model_validate(with_stale_reason(body))
 
 
-def _with_stale_reason(body: dict[str, Any]) -> dict[str, Any]:
+def with_stale_reason(body: dict[str, Any]) -> dict[str, Any]:
+    """The body of a release, with the reason if it is stale in the place of what is expected."""
     expected, since = body.pop("expected_label"), body.pop("expected_from")
     reason = (
         expected and f"{expected}, in force since {since}, is not loaded; this is {body['label']}."

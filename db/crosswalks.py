@@ -3,8 +3,10 @@
 import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 from db.codes import Row, codes_in, map_release_of
 from db.pool import Database
@@ -12,6 +14,7 @@ from db.queries import statements
 from schema.codes import Code, CodeKey, CodeSystemKey, printed
 from schema.crosswalks import (
     Crosswalk,
+    ListSize,
     MapRelease,
     RowCounts,
     Translation,
@@ -19,6 +22,40 @@ from schema.crosswalks import (
     TranslationStatus,
     verdict,
 )
+
+
+class RowsWanted(NamedTuple):
+    """A part of the rows that a map has for a code."""
+
+    code_id: int
+    map_release_id: int
+    direction: TranslationDirection
+    first: int
+    start: int
+    """The place of the first one, counted from 0."""
+
+
+class BelowWanted(NamedTuple):
+    """A part of the billable codes below a code, and what a map says about each."""
+
+    code_id: int
+    map_release_id: int
+    direction: TranslationDirection
+    first: int
+    after_seq: int | None
+    """The place after which it begins, as `Below.seqs` gives it; None for the start."""
+
+
+@dataclass(frozen=True)
+class Below:
+    """What a map says about billable codes below one code, in the publisher's order."""
+
+    translations: tuple[Translation, ...]
+    seqs: tuple[int, ...]
+    """The place of each code, unique in its system: what a cursor holds."""
+    total_count: int
+    """All billable codes below, in force on the day."""
+    has_next_page: bool
 
 
 async def translations(
@@ -57,18 +94,44 @@ async def translations(
     ]
 
 
+async def rows_of(
+    database: Database, wanted: Sequence[RowsWanted], on: date
+) -> list[tuple[Crosswalk, ...]]:
+    """Parts of the rows that maps have for codes, in the order asked."""
+    ids, maps, directions, firsts, starts = zip(*wanted, strict=True) if wanted else ((),) * 5
+    backwards = [direction is TranslationDirection.REVERSE for direction in directions]
+    rows = await database.fetch(_SQL["rows"], ids, maps, backwards, firsts, starts, on)
+    found = []
+    for row in rows:
+        codes = codes_in(row["codes"], row["releases"], on)
+        found.append(tuple(_crosswalk(one, codes) for one in json.loads(row["crosswalks"])))
+    return found
+
+
+async def translations_below(
+    database: Database, wanted: Sequence[BelowWanted], on: date, rows_each: int
+) -> list[Below]:
+    """What maps say about the billable codes below codes, in the order asked; each translation
+    holds `rows_each` rows at most."""
+    ids, maps, directions, firsts, afters = zip(*wanted, strict=True) if wanted else ((),) * 5
+    backwards = [direction is TranslationDirection.REVERSE for direction in directions]
+    rows = await database.fetch(_SQL["below"], ids, maps, backwards, firsts, afters, rows_each, on)
+    by_code = groupby(rows, lambda row: row["ordinal"])
+    return [
+        _below(list(group), asked.direction, on)
+        for asked, (_, group) in zip(wanted, by_code, strict=True)
+    ]
+
+
 def translation_of(
     code: Code,
     release: MapRelease,
-    told: Row,
-    crosswalks: Sequence[dict[str, Any]],
+    told: Mapping[str, Any],
     codes: Mapping[int, Code],
     direction: TranslationDirection = TranslationDirection.FORWARD,
 ) -> Translation:
-    """What one map says about a code, given its row of the function `translation_of`.
-
-    `crosswalks` are that row's, parsed; `codes` are those that they name, by id.
-    """
+    """What one map says about a code, given its row of the function `translation_of` with its JSON
+    parsed, and the codes that its crosswalks name, by id."""
     counts = RowCounts(
         total=told["total_count"],
         combination=told["combination_count"],
@@ -76,15 +139,33 @@ def translation_of(
         equivalent=told["equivalent_count"],
     )
     known = {**codes, code.id: code}
-    status, reason = verdict(code, release.label, counts, direction)
+    status, reason = verdict(code, release.spoken, counts, direction, release.ends)
     return Translation(
         requested=code.display,
         source=code,
         status=status,
         reason=reason,
-        crosswalks=tuple(_crosswalk(row, known) for row in crosswalks),
+        crosswalks=tuple(_crosswalk(row, known) for row in told["crosswalks"]),
         total_count=counts.total,
+        single_count=counts.single,
+        lists=tuple(ListSize(*size) for size in told["lists"]),
         map_release=release,
+    )
+
+
+def _below(rows: Sequence[Row], direction: TranslationDirection, on: date) -> Below:
+    present = [row for row in rows if row["source"] is not None]
+    release = map_release_of(json.loads(rows[0]["map_release"]))
+    found = []
+    for row in present:
+        (code,) = codes_in(f"[{row['source']}]", row["releases"], on).values()
+        codes = codes_in(row["codes"], row["releases"], on)
+        found.append(translation_of(code, release, _told(row), codes, direction))
+    return Below(
+        translations=tuple(found),
+        seqs=tuple(row["seq"] for row in present),
+        total_count=rows[0]["below_count"],
+        has_next_page=bool(present) and present[0]["left_count"] > len(present),
     )
 
 
@@ -136,7 +217,14 @@ def _answer(
             map_release=release,
         )
     codes = codes_in(row["codes"], row["releases"], on)
-    return translation_of(code, release, row, json.loads(row["crosswalks"]), codes, direction)
+    return translation_of(code, release, _told(row), codes, direction)
+
+
+def _told(row: Row) -> dict[str, Any]:
+    """The columns that a statement has of the function `translation_of`, JSON parsed."""
+    counts = ("total_count", "combination_count", "no_map_count", "equivalent_count")
+    parsed = {name: json.loads(row[name]) for name in ("lists", "crosswalks")}
+    return {**{name: row[name] for name in counts}, **parsed}
 
 
 def _not_loaded(

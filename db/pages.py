@@ -8,11 +8,15 @@ from typing import Any
 
 from db.codes import CodeRef, Row, codes_in, lookup_of, map_release_of, ref_arguments
 from db.crosswalks import translation_of
+from db.edits import add_on_of, pair_edit_of, unit_limit_of
+from db.fees import relative_value_of, relative_values_in
+from db.groupings import editions_in, grouping_of
 from db.pool import Database
 from db.queries import statements
 from schema.codes import Code, CodeMissing, MissingReason
+from schema.crosswalks import Translation, TranslationDirection
+from schema.groupings import Grouping, GroupingKind
 from schema.pages import (
-    CodePairEdit,
     HistoryEntry,
     ModifierUse,
     Note,
@@ -22,12 +26,12 @@ from schema.pages import (
     PaymentFact,
     SectionKind,
     SectionSource,
-    UnitLimit,
     notes_in_force,
 )
+from schema.references import NoteReference
 
 TRANSLATION_ROWS = 50
-"""Most rows of one map that a page holds; `Translation.total_count` counts all."""
+"""Most rows of one map, of edits and of add-on rules that a page holds; a count tells of all."""
 
 PageLookup = Page | tuple[Code, ...] | CodeMissing
 """A page; several candidates, when asked without a system; or why there is none."""
@@ -55,25 +59,44 @@ def _page_of(ref: CodeRef, rows: Sequence[Row], on: date) -> PageLookup:
 
 def _page(code: Code, row: Row, on: date) -> Page:
     codes = codes_in(row["codes"], row["releases"], on)
+    known = {**codes, code.id: code}
+    edits, add_ons = json.loads(row["edits"]), json.loads(row["add_ons"])
     return Page(
         code=code,
         on=on,
         texts=tuple(sorted(map(PageText.model_validate, _parsed(row["texts"])), key=_place)),
-        notes=notes_in_force(code, _notes(row, codes)),
+        notes=notes_in_force(code, _notes(row, {**codes, code.id: code})),
         modifiers=tuple(
             ModifierUse(modifier=codes[use["id"]], guidance=use["guidance"])
             for use in _parsed(row["modifiers"])
         ),
         translations=tuple(
-            translation_of(code, map_release_of(told["body"]), told, told["crosswalks"], codes)
+            translation_of(code, map_release_of(told["body"]), told, codes)
             for told in _parsed(row["maps"])
         ),
-        edits=tuple(_edit(edit, {**codes, code.id: code}) for edit in _parsed(row["edits"])),
-        unit_limits=tuple(map(UnitLimit.model_validate, _parsed(row["unit_limits"]))),
+        edits=tuple(pair_edit_of(edit, known) for edit in edits["edits"]),
+        edit_count=edits["total_count"],
+        add_ons=tuple(add_on_of(rule, known) for rule in add_ons["rules"]),
+        add_on_count=add_ons["total_count"],
+        unit_limits=tuple(map(unit_limit_of, _parsed(row["unit_limits"]))),
+        previously_coded_as=_conversion(code, row, codes, TranslationDirection.FORWARD),
+        later_coded_as=_conversion(code, row, codes, TranslationDirection.REVERSE),
         payment=tuple(map(PaymentFact.model_validate, _parsed(row["payment"]))),
+        groupings=_groupings(row, codes),
+        relative_values=tuple(map(relative_value_of, relative_values_in(row["relative_values"]))),
         history=tuple(map(HistoryEntry.model_validate, _parsed(row["history"]))),
         sources=tuple(map(SectionSource.model_validate, _parsed(row["sources"]))),
     )
+
+
+def _conversion(
+    code: Code, row: Row, codes: Mapping[int, Code], direction: TranslationDirection
+) -> Translation | None:
+    is_reverse = direction is TranslationDirection.REVERSE
+    for told in _parsed(row["conversions"]):
+        if told["is_reverse"] is is_reverse:
+            return translation_of(code, map_release_of(told["body"]), told, codes, direction)
+    return None
 
 
 def _place(text: PageText) -> int:
@@ -87,20 +110,21 @@ def _notes(row: Row, codes: Mapping[int, Code]) -> list[Note]:
             kind=NoteKind(note["kind"]),
             text=note["text"],
             inherited_from=codes[note["id"]] if note["distance"] else None,
+            references=tuple(_reference(named, codes) for named in note["named"] or ()),
         )
         for note in _parsed(row["notes"])
     ]
 
 
-def _edit(edit: Mapping[str, Any], codes: Mapping[int, Code]) -> CodePairEdit:
-    return CodePairEdit(
-        column_one=codes[edit["source_id"]],
-        column_two=codes[edit["target_id"]],
-        modifier=edit["attrs"]["modifier"],
-        rationale=edit["attrs"]["rationale"],
-        effective_from=edit["effective_from"],
-        effective_to=edit["effective_to"],
-    )
+def _reference(named: dict[str, Any], codes: Mapping[int, Code]) -> NoteReference:
+    ends = {end: codes.get(named.pop(f"{end}_id")) for end in ("target", "target_end")}
+    return NoteReference.model_validate({**named, **ends})
+
+
+def _groupings(row: Row, codes: Mapping[int, Code]) -> tuple[Grouping, ...]:
+    editions = editions_in(row["editions"])
+    said = [grouping_of(found, codes, editions) for found in _parsed(row["groupings"])]
+    return tuple(sorted(said, key=lambda grouping: list(GroupingKind).index(grouping.kind)))
 
 
 def _parsed(array: str | None) -> list[dict[str, Any]]:

@@ -3,7 +3,12 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from datetime import UTC, datetime
 from functools import partial
 
@@ -12,19 +17,24 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from db.embedded import StoreUrls
+from db.loaded import Loaded
+from db.notices import CatalogueWatch
 from db.plans import PlanBook
 from db.pool import Database, open_database
+from db.trusted import trusted_document
 from graph import ids
 from graph.api import api
 from graph.beside import beside
 from graph.context import Context, Services
 from graph.deprecated_use import DeprecatedUse
+from graph.fhir.view import FhirView
 from graph.housekeeping import Chores
 from graph.http import Call, GraphQLView, NoteDeprecated
 from graph.identity import Guests, GuestTokens, Identify
 from graph.mail.choice import mailer_of, sender_address
 from graph.mail.sender import Sender
 from graph.metrics import Metrics, metrics_answer
+from graph.named import Named
 from graph.networks import NetworkNames
 from graph.people.keys import Keys
 from graph.people.office import BackOffice
@@ -34,17 +44,22 @@ from graph.people.plans import PlanChanges
 from graph.people.tokens import session_cookie
 from graph.people.tries import Tries
 from graph.people.visitors import Visitors
+from graph.points import Spending
 from graph.secret import key_seed, people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
+from graph.trusted import TrustedTexts
+from graph.turns import Turns
 from graph.webhooks import SubscriptionHook
 from metering.archived import UsageArchive
 from metering.carryover import CarryOver
 from metering.erasures import Erasures
 from metering.guarded import LOOK_SECONDS, GuardedMeter, Turn
 from metering.meter import LedgerMeter, open_ledger
+from metering.points import Points
 from metering.policy import AdmissionRule
 from metering.rates import Rates
+from metering.remembered import RememberedDocuments
 from metering.safety import StoreWatch
 from metering.shards import shard_of
 from metering.store import Store
@@ -97,14 +112,16 @@ async def build(
             erasures = Erasures(database, guarded, meter.store)
             changes = PlanChanges(database, guarded, plans, now)
             people = _people(settings, guest_secret, meter.store, carry_over, erasures, guests)
+            watch = CatalogueWatch(urls.database_url)
             services = Services(
                 database=database,
+                loaded=Loaded(database, lambda: watch.heard),
                 meter=guarded,
                 plans=plans,
                 now=now,
                 event_id=partial(ids.encode_event, guest_secret),
                 people=people,
-                office=BackOffice(changes, meter.store),
+                office=BackOffice(changes, meter.store, settings.site_name),
                 keys=Keys(database, key_seed(guest_secret), now),
             )
             deprecated = DeprecatedUse(database, now)
@@ -114,10 +131,15 @@ async def build(
                 beside(chores.rounds()),
                 _watching(guarded),
                 beside(_sender(settings, database).run()),
+                _listening(settings, watch),
             ):
                 visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
-                view = _view(settings, services, identify or visitors, deprecated.note)
-                yield _site(settings, view, database, guarded, changes)
+                spending = Spending(Points(meter.store), plans, is_on=settings.api_points)
+                named = _named(settings, database, meter.store)
+                who, turns = identify or visitors, Turns()
+                view = _view(settings, services, who, deprecated.note, turns, spending, named)
+                fhir = _fhir(settings, services, who, turns, spending)
+                yield _site(settings, view, fhir, database, guarded, changes, spending)
 
 
 @asynccontextmanager
@@ -137,6 +159,14 @@ async def _watching(meter: GuardedMeter) -> AsyncIterator[None]:
 
     async with beside(looks()):
         yield
+
+
+def _listening(settings: Settings, watch: CatalogueWatch) -> AbstractAsyncContextManager[None]:
+    """Hear of changes of the catalogue. Not behind a pooler that hands each transaction another
+    server connection: nothing is told through it, and what is never heard of is never kept."""
+    if settings.database_statement_cache == 0:
+        return nullcontext()
+    return beside(watch.run())
 
 
 def _sender(settings: Settings, database: Database) -> Sender:
@@ -205,12 +235,17 @@ def _problems_of(meter: GuardedMeter, settings: Settings) -> StoreProblems:
 
 
 def _metrics(
-    settings: Settings, meter: GuardedMeter, database: Database, view: GraphQLView
+    settings: Settings,
+    meter: GuardedMeter,
+    database: Database,
+    spending: Spending,
+    view: GraphQLView,
 ) -> Answer | None:
     token = settings.metrics_token
     if token is None:
         return None
-    return metrics_answer(Metrics(meter, database, view.executed), token.get_secret_value())
+    metrics = Metrics(meter, database, spending, view.executed)
+    return metrics_answer(metrics, token.get_secret_value())
 
 
 def _subscriptions(settings: Settings, changes: PlanChanges) -> ASGIApp | None:
@@ -256,9 +291,11 @@ def _people(
 def _site(
     settings: Settings,
     view: GraphQLView,
+    fhir: FhirView,
     database: Database,
     meter: GuardedMeter,
     changes: PlanChanges,
+    spending: Spending,
 ) -> Starlette:
     return site(
         view,
@@ -267,8 +304,9 @@ def _site(
         has_graphiql=settings.graphiql,
         doubts=lambda: meter.doubts,
         has_letter_pages=settings.site_url is None,
-        metrics=_metrics(settings, meter, database, view),
+        metrics=_metrics(settings, meter, database, spending, view),
         subscriptions=_subscriptions(settings, changes),
+        fhir=fhir,
     )
 
 
@@ -277,23 +315,56 @@ def _view(
     services: Services,
     identify: Identify,
     note_deprecated: NoteDeprecated | None = None,
+    turns: Turns | None = None,
+    spending: Spending | None = None,
+    named: Named | None = None,
 ) -> GraphQLView:
-    def context(call: Call) -> Context:
-        return Context(
-            services=services,
-            visit=call.visit,
-            request_key=call.idempotency_key or secrets.token_urlsafe(16),
-            now=services.now(),
-            limits=call.limits,
-            has_own_key=call.idempotency_key is not None,
-        )
-
     return GraphQLView(
         api(),
         identify=identify,
-        make_context=context,
+        make_context=partial(_context, services),
         allowed_origins=settings.allowed_origins,
         is_introspectable=settings.introspection,
         compiles=settings.compile_documents,
         note_deprecated=note_deprecated,
+        turns=turns,
+        spending=spending,
+        named=named,
+    )
+
+
+def _named(settings: Settings, database: Database, store: Store) -> Named:
+    return Named(
+        trusted=TrustedTexts(partial(trusted_document, database)),
+        remembered=RememberedDocuments(store),
+        takes_any=settings.documents == "any",
+    )
+
+
+def _fhir(
+    settings: Settings,
+    services: Services,
+    identify: Identify,
+    turns: Turns,
+    spending: Spending | None = None,
+) -> FhirView:
+    return FhirView(
+        identify=identify,
+        make_context=partial(_context, services),
+        site=settings.public_url or settings.address,
+        turns=turns,
+        spending=spending,
+        allowed_origins=settings.allowed_origins,
+    )
+
+
+def _context(services: Services, call: Call) -> Context:
+    return Context(
+        services=services,
+        visit=call.visit,
+        request_key=call.idempotency_key or secrets.token_urlsafe(16),
+        now=services.now(),
+        limits=call.limits,
+        paid=call.paid,
+        has_own_key=call.idempotency_key is not None,
     )

@@ -1,4 +1,4 @@
-"""The commands: serve, worker, migrate, load, ledger, mail, staff, sdl."""
+"""The commands: serve, worker, migrate, load, license, ledger, mail, staff, documents, sdl."""
 
 import os
 import sys
@@ -11,9 +11,14 @@ from graph.command import Data
 from graph.command import run as _run
 from graph.command import settings_of as _settings
 from graph.desk_cli import desk_app
+from graph.documents_cli import documents_app
+from graph.hcpcs_cli import hcpcs_app
 from graph.ledger_cli import mending_app
+from graph.license_cli import license_app
 from graph.load_cli import load_app
+from graph.load_edits_cli import load_edits_app
 from graph.load_icd10_cli import icd10_app
+from graph.load_maps_cli import maps_app
 from graph.mail_cli import mail_app
 from graph.staff_cli import staff_app
 from schema.errors import CodestileError
@@ -28,13 +33,18 @@ app = typer.Typer(
 ledger_app = typer.Typer(
     no_args_is_help=True, help="Prove, correct, mend and export the usage ledger."
 )
+load_app.add_typer(hcpcs_app)
 load_app.add_typer(icd10_app)
+load_app.add_typer(load_edits_app)
 app.add_typer(load_app, name="load")
+app.add_typer(license_app, name="license")
+load_app.add_typer(maps_app)
 ledger_app.add_typer(desk_app)
 app.add_typer(ledger_app, name="ledger")
 ledger_app.add_typer(mending_app)
 app.add_typer(mail_app, name="mail")
 app.add_typer(staff_app, name="staff")
+app.add_typer(documents_app, name="documents")
 
 
 @app.callback()

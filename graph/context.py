@@ -6,6 +6,7 @@ from datetime import datetime
 
 import strawberry
 
+from db.loaded import Loaded
 from db.plans import PlanBook
 from db.pool import Database
 from graph.day import Day
@@ -15,6 +16,7 @@ from graph.loaders import Loaders
 from graph.people.keys import Keys
 from graph.people.office import BackOffice
 from graph.people.parts import People
+from graph.points import UNPAID, Paid
 from metering.meter import Meter
 from schema.people import ViewerKind
 from schema.plans import Plan
@@ -35,6 +37,8 @@ class Services:
     """What accounts and sessions are made of."""
     office: BackOffice
     """What the site's staff works with."""
+    loaded: Loaded
+    """What is loaded of the catalogue, and the number of its last change."""
     keys: Keys
     """What partners do with their keys."""
 
@@ -53,10 +57,13 @@ class Context:
     """What one request of this viewer may cost."""
     has_own_key: bool = False
     """Whether the request key is the client's."""
+    paid: Paid = UNPAID
+    """What the operation costs, and what it left."""
     loaders: Loaders = field(init=False)
 
     def __post_init__(self) -> None:
-        loaders = Loaders(self.services.database, self.services.meter)
+        services = self.services
+        loaders = Loaders(services.database, services.meter, services.loaded)
         object.__setattr__(self, "loaders", loaders)
 
     @property

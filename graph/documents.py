@@ -8,13 +8,15 @@ never hits, because the rule classes in its key are made anew for each request.
 import sys
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import strawberry
 from graphql import (
     ASTValidationRule,
+    BooleanValueNode,
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLInputObjectType,
@@ -23,6 +25,8 @@ from graphql import (
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
+    SelectionSetNode,
+    VariableNode,
     parse,
     specified_rules,
     validate,
@@ -32,7 +36,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 
 from graph.compile import Program
 from graph.deprecation import NOTHING, deprecated_in
-from graph.estimate import ListField, ListFinder, fields_asked
+from graph.estimate import Estimate, Estimator, fields_asked
 from graph.limits import VALIDATION_ERRORS_SHOWN, Limits, Measure, exceeded, measure
 from graph.masking import ErrorCode, coded
 
@@ -53,10 +57,17 @@ class Operation:
 
     name: str | None
     kind: OperationType
-    lists: tuple[ListField, ...]
-    """The lists it selects, with sizes that may depend on variables."""
+    estimate: Estimate
+    """What it costs and the lists it selects, with sizes that may depend on variables."""
     deprecated: frozenset[str] = NOTHING
     """Coordinates of what it asks for that will go away."""
+    trials: tuple[FieldNode, ...] = ()
+    """The fields at its root that may ask what it would cost."""
+
+    def is_trial(self, variables: Mapping[str, Any]) -> bool:
+        """Whether it only asks what it would cost."""
+        return any(_is_trial(node, variables) for node in self.trials)
+
     program: Program | None = None
     """How to execute it; None where graphql-core executes everything."""
 
@@ -83,6 +94,19 @@ class Document:
             else "operationName must say which operation of the document to run."
         )
         return coded(ErrorCode.BAD_USER_INPUT, message)
+
+    def trial(self, operation: Operation) -> tuple["Document", Operation]:
+        """The document and that operation with nothing in it but what asks for its cost."""
+        selections = SelectionSetNode(selections=operation.trials)
+        definitions = tuple(
+            replace(definition, selection_set=selections)
+            if isinstance(definition, OperationDefinitionNode)
+            and _name_of(definition) == operation.name
+            else definition
+            for definition in self.node.definitions
+        )
+        document = replace(self, node=replace(self.node, definitions=definitions))
+        return document, replace(operation, program=None)
 
 
 class Documents:
@@ -152,10 +176,11 @@ class Documents:
         operations = [d for d in node.definitions if isinstance(d, OperationDefinitionNode)]
         return tuple(
             Operation(
-                name=definition.name.value if definition.name else None,
+                name=_name_of(definition),
                 kind=definition.operation,
-                lists=ListFinder(self.schema, fragments, definition).lists(),
+                estimate=Estimator(self.schema, fragments, definition).estimate(),
                 deprecated=deprecated,
+                trials=_trials(definition),
                 program=self._program(node, definition),
             )
             for definition, deprecated in zip(
@@ -196,13 +221,22 @@ def too_many_fields(
     operation: Operation, variables: Mapping[str, Any], limits: Limits
 ) -> GraphQLError | None:
     """Why the operation's lists are refused with those variables; None when they are not."""
-    if fields_asked(operation.lists, variables) <= limits.answer_fields:
+    if fields_asked(operation.estimate, variables) <= limits.answer_fields:
         return None
     message = (
         f"The lists of the operation may answer more than {limits.answer_fields} fields. "
         "Ask for smaller pages with `first`, or for fewer fields."
     )
     return coded(ErrorCode.OPERATION_LIMIT_EXCEEDED, message)
+
+
+def too_costly(cost: int, most: int) -> GraphQLError:
+    """Why an operation that costs so many points is refused."""
+    message = (
+        f"The operation costs {cost} points; one may cost {most}. "
+        "Ask for smaller pages with `first`, or for fewer objects."
+    )
+    return coded(ErrorCode.OPERATION_LIMIT_EXCEEDED, message, cost=cost)
 
 
 def core_schema(schema: strawberry.Schema) -> GraphQLSchema:
@@ -246,3 +280,29 @@ def _invalid(error: GraphQLError) -> GraphQLError:
     )
     error.extensions = {"code": code.value}
     return error
+
+
+def _name_of(operation: OperationDefinitionNode) -> str | None:
+    return operation.name.value if operation.name else None
+
+
+def _trials(operation: OperationDefinitionNode) -> tuple[FieldNode, ...]:
+    return tuple(
+        node
+        for node in operation.selection_set.selections
+        if isinstance(node, FieldNode)
+        and node.name.value == "rateLimit"
+        and any(argument.name.value == "dryRun" for argument in node.arguments or ())
+    )
+
+
+def _is_trial(node: FieldNode, variables: Mapping[str, Any]) -> bool:
+    for argument in node.arguments or ():
+        value = argument.value
+        if argument.name.value == "dryRun":
+            return (
+                variables.get(value.name.value) is True
+                if isinstance(value, VariableNode)
+                else isinstance(value, BooleanValueNode) and value.value
+            )
+    return False

@@ -6,10 +6,8 @@ client with a traceback; this one passes the whole graphql-http audit (tests/con
 
 import asyncio
 import secrets
-import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from inspect import isawaitable
 from typing import Any
 
@@ -18,25 +16,30 @@ import strawberry
 import structlog
 from graphql import ExecutionResult, GraphQLError, OperationType
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from graph.documents import Document, Documents, Operation, too_many_fields
+from graph.documents import Document, Documents, Operation, too_costly, too_many_fields
+from graph.estimate import cost_of
 from graph.executing import Executing
-from graph.identity import VIEWER_HEADER, Identify, Visit
+from graph.identity import Identify, Visit
 from graph.limits import LIMITS, Limits
 from graph.masking import ErrorCode, coded, shown, shown_exception
+from graph.named import DocumentReader, Named
+from graph.points import UNPAID, Paid, Spending
 from graph.request import (
     GRAPHQL_RESPONSE,
     JSON,
     Params,
     answer_type,
+    asked_by,
     idempotency_key,
     read_params,
     refuse_foreign_page,
 )
+from graph.sharing import PRIVATE, shared_with
+from graph.turns import Turns
 from schema.errors import StoreUnavailable
 from schema.people import ViewerKind
 
@@ -44,26 +47,15 @@ _REQUEST_ERROR_STATUS = 400
 """Status of a refused document under application/graphql-response+json. Newer drafts say 422;
 today's clients and the audit expect 400."""
 
-EXECUTING_AT_ONCE = 16
-"""Operations that execute at a time; the rest wait their turn. More would not be faster, as one
-processor runs them all, and each would be slower: the answers of the stores would lie unread until
-they seem late."""
-TURN_SECONDS = 10.0
-"""How long an operation waits for its turn before the reader is told to ask again."""
-
-KNOWN_SECONDS = 1.0
-"""How long somebody is taken for who they were when their request began. A body may take thirty
-times that to arrive, and its session or key may have ended meanwhile."""
-
-_HEADERS = {
-    "Vary": f"Accept, Origin, Sec-Fetch-Site, Authorization, Cookie, {VIEWER_HEADER}",
-    "Cache-Control": "private, no-store",
-}
 _CODES = {
     400: ErrorCode.BAD_USER_INPUT,
     401: ErrorCode.UNAUTHENTICATED,
     403: ErrorCode.FORBIDDEN,
+    429: ErrorCode.RATE_LIMITED,
 }
+_UNKNOWN = (ErrorCode.PERSISTED_QUERY_NOT_FOUND, ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED)
+"""What is answered with 200 under any media type, as Apollo's server does: its clients go on from
+there by sending the text."""
 
 
 NoteDeprecated = Callable[[str, Collection[str]], None]
@@ -80,6 +72,8 @@ class Call:
     """Ours, made anew for each request; on the response and in the log."""
     idempotency_key: str | None
     """The client's, the same on each retry; None when it gave none."""
+    paid: Paid = UNPAID
+    """What the operation costs, and what it left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +81,23 @@ class _Answer:
     body: dict[str, Any]
     status: int = 200
     headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """An operation that may run."""
+
+    document: Document
+    operation: Operation
+    variables: dict[str, Any]
+    cost: int
+    most: int
+    """Points that one operation of the viewer may cost."""
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it only asks what it would cost."""
+        return self.operation.is_trial(self.variables)
 
 
 class GraphQLView:
@@ -102,25 +113,29 @@ class GraphQLView:
         compiles: bool = True,
         allowed_origins: Collection[str] = (),
         limits: Mapping[ViewerKind, Limits] = LIMITS,
-        executing_at_once: int = EXECUTING_AT_ONCE,
-        turn_seconds: float = TURN_SECONDS,
+        turns: Turns | None = None,
         note_deprecated: NoteDeprecated | None = None,
+        spending: Spending | None = None,
+        named: Named | None = None,
     ) -> None:
         """`allowed_origins` are other sites whose pages may ask, exact, as `https://a.example`.
-        `note_deprecated` is told what a key asks for that will go away. `compiles`: operations
-        are executed by programs, as far as those know them."""
+        `turns` are those that the process answers in, its own if none are given.
+        `note_deprecated` is told what a key asks for that will go away. `spending` None: nothing
+        is paid for. `named` None: no document has a name. `compiles`: operations are executed by
+        programs, as far as those know them."""
         self._identify = identify
         self._make_context = make_context
-        self._documents = Documents(schema, is_introspectable=is_introspectable, compiles=compiles)
         self._executing = Executing(schema, hides_names=not is_introspectable)
         self.executed = self._executing.counts
         """Operations so far, by the way they were executed."""
+        documents = Documents(schema, is_introspectable=is_introspectable, compiles=compiles)
+        self._reader = DocumentReader(documents, named)
         self._allowed_origins = frozenset(allowed_origins)
         self._limits = limits
-        self._turns = asyncio.Semaphore(executing_at_once)
-        self._turn_seconds = turn_seconds
+        self._turns = turns or Turns()
         self._note_deprecated = note_deprecated
-        self._app = _shared_with(self._allowed_origins, self._serve)
+        self._spending = spending
+        self._app = shared_with(self._allowed_origins, self._serve)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The ASGI entry, for http scopes."""
@@ -142,7 +157,11 @@ class GraphQLView:
         try:
             _refuse_unanswerable(request, media_type)
             refuse_foreign_page(request, self._allowed_origins)
-            visit, params = await self._asked(request)
+            visit, params = await asked_by(
+                request,
+                self._identify,
+                lambda visit: read_params(request, self._limits[visit.viewer_kind].body_bytes),
+            )
             call = Call(
                 visit, self._limits[visit.viewer_kind], request_id, idempotency_key(request)
             )
@@ -158,63 +177,71 @@ class GraphQLView:
         response = Response(
             _json(answer.body, request_id),
             answer.status,
-            {**_HEADERS, **(answer.headers or {}), "X-Request-Id": request_id},
+            {**PRIVATE, **(answer.headers or {}), "X-Request-Id": request_id},
             f"{media_type or JSON}; charset=utf-8",
         )
         for name, value in visit.headers if visit else ():
             response.headers.append(name, value)
         return response
 
-    async def _asked(self, request: Request) -> tuple[Visit, Params]:
-        """Who asks, once all of the request is there, and what."""
-        began = time.monotonic()
-        visit = await self._identify(request)
-        params = await read_params(request, self._limits[visit.viewer_kind].body_bytes)
-        if time.monotonic() - began > KNOWN_SECONDS:
-            visit = await self._identify(request)
-        return visit, params
-
     async def _answer(self, method: str, params: Params, call: Call, may_say_400: bool) -> _Answer:
+        ready = await self._ready(method, params, call)
+        if isinstance(ready, list):
+            return _not_begun(ready, call.request_id, may_say_400)
+        call = await self._paid(ready, call)
         try:
-            result = await self._run(method, params, call)
+            result = await self._run(ready, call)
         except TimeoutError:
-            return _late(call.limits, call.request_id)
+            return _late(call)
         body: dict[str, Any] = {}
         if result.errors:
             body["errors"] = shown(result.errors, call.request_id)
         # Only a request that never began to execute has no `data` entry at all.
         if result.data is None and result.errors and all(e.path is None for e in result.errors):
-            return _Answer(body, _REQUEST_ERROR_STATUS if may_say_400 else 200)
-        return _Answer({"data": result.data, **body})
+            return _Answer(
+                body, _REQUEST_ERROR_STATUS if may_say_400 else 200, headers=call.paid.headers
+            )
+        return _Answer({"data": result.data, **body, **call.paid.entry}, headers=call.paid.headers)
 
-    async def _run(self, method: str, params: Params, call: Call) -> ExecutionResult:
-        document = self._documents.read(params.query, call.limits)
-        if not isinstance(document, Document):
-            return ExecutionResult(None, document)
+    async def _ready(self, method: str, params: Params, call: Call) -> _Ready | list[GraphQLError]:
+        """The operation to run, or why none is."""
+        read = await self._reader.read(params, call.visit, call.limits)
+        if isinstance(read, list):
+            return read
+        document, limits = read
         operation = document.operation(params.operation_name)
         if isinstance(operation, GraphQLError):
-            return ExecutionResult(None, [operation])
+            return [operation]
         _refuse_kind(operation, method)
-        if (too_many := too_many_fields(operation, params.variables, call.limits)) is not None:
-            return ExecutionResult(None, [too_many])
-        async with self._turn():
+        if (too_many := too_many_fields(operation, params.variables, limits)) is not None:
+            return [too_many]
+        most = limits.cost
+        if self._spending is not None:
+            most = min(most, (await self._spending.plan_of(call.visit)).points_capacity)
+        cost = cost_of(operation.estimate, params.variables)
+        ready = _Ready(document, operation, params.variables, cost, most)
+        return ready if cost <= most or ready.is_trial else [too_costly(cost, most)]
+
+    async def _paid(self, ready: _Ready, call: Call) -> Call:
+        """The call, its operation paid for; refuses when the points are not there."""
+        if self._spending is None:
+            return call
+        taken = 0 if ready.is_trial else ready.cost
+        paid = await self._spending.pay(call.visit, taken, ready.most)
+        if (wait := paid.wait_seconds) is not None:
+            message = f"This costs {ready.cost} points, which are there in {wait} seconds."
+            raise HTTPException(429, message, headers=dict(paid.headers))
+        return replace(call, paid=replace(paid, cost=ready.cost))
+
+    async def _run(self, ready: _Ready, call: Call) -> ExecutionResult:
+        async with self._turns.one():
+            operation = ready.operation
             if operation.deprecated and call.visit.key and self._note_deprecated:
                 self._note_deprecated(call.visit.key.id, operation.deprecated)
-            return await self._execute(document, operation, params.variables, call)
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        """One of the places for operations that execute; refuses when none comes free in time."""
-        try:
-            async with asyncio.timeout(self._turn_seconds):
-                await self._turns.acquire()
-        except TimeoutError:
-            message = "The server is busy; please ask again."
-            raise HTTPException(503, message, headers={"Retry-After": "2"}) from None
-        try:
-            yield
-        finally:
-            self._turns.release()
+            document = ready.document
+            if ready.is_trial:
+                document, operation = document.trial(operation)
+            return await self._execute(document, operation, ready.variables, call)
 
     async def _execute(
         self, document: Document, operation: Operation, variables: dict[str, Any], call: Call
@@ -226,20 +253,6 @@ class GraphQLView:
         # Past the deadline the resolvers that still run are cancelled.
         async with asyncio.timeout(call.limits.deadline_seconds):
             return await result
-
-
-def _shared_with(origins: Collection[str], app: ASGIApp) -> ASGIApp:
-    """The application, readable by pages of those origins."""
-    if not origins:
-        return app
-    return CORSMiddleware(
-        app,
-        allow_origins=tuple(origins),
-        allow_methods=("GET", "POST"),
-        allow_headers=("Authorization", "Content-Type", "Idempotency-Key", VIEWER_HEADER),
-        expose_headers=("X-Request-Id", VIEWER_HEADER),
-        allow_credentials=True,
-    )
 
 
 def _refuse_unanswerable(request: Request, media_type: str | None) -> None:
@@ -262,10 +275,18 @@ def _refused(refused: HTTPException, request_id: str) -> _Answer:
     return _Answer({"errors": errors}, refused.status_code, refused.headers)
 
 
-def _late(limits: Limits, request_id: str) -> _Answer:
-    message = f"The operation took longer than {limits.deadline_seconds:g} seconds."
+def _not_begun(errors: list[GraphQLError], request_id: str, may_say_400: bool) -> _Answer:
+    """The answer to a document that is refused before any of it runs."""
+    body = {"errors": shown(errors, request_id)}
+    is_unknown = any((error.extensions or {}).get("code") in _UNKNOWN for error in errors)
+    return _Answer(body, _REQUEST_ERROR_STATUS if may_say_400 and not is_unknown else 200)
+
+
+def _late(call: Call) -> _Answer:
+    message = f"The operation took longer than {call.limits.deadline_seconds:g} seconds."
     error = coded(ErrorCode.DEADLINE_EXCEEDED, message, retryable=True)
-    return _Answer({"data": None, "errors": shown([error], request_id)})
+    body = {"data": None, "errors": shown([error], call.request_id)}
+    return _Answer({**body, **call.paid.entry}, headers=call.paid.headers)
 
 
 def _broken(error: Exception, request_id: str) -> _Answer:

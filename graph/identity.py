@@ -20,6 +20,7 @@ from starlette.requests import Request
 from graph.addresses import Address, Networks, client_address, is_in, parse_address
 from graph.cookies import Cookie
 from metering.digests import url_text
+from metering.networks import network_digest
 from schema.accounts import Account, ApiKey, Session
 from schema.people import Assignment, Network, Viewer, ViewerKind
 from schema.usage import ClientClass
@@ -116,6 +117,8 @@ class Visit:
     """The pseudonym of the network that the request came from."""
     is_exempt: Callable[[], bool] = _never
     """Whether that network is outside every budget."""
+    neighbourhood: Callable[[], str] = str
+    """A keyed digest that stands for that network as long as the server keeps its secret."""
     _minting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -233,6 +236,7 @@ class Guests:
             guest=viewer,
             network=lambda: self.network_of(str(self._address(request))),
             is_exempt=lambda: self._is_exempt(request, self._address(request)),
+            neighbourhood=lambda: self._neighbourhood(self._address(request)),
         )
         # One in the place of a guest that may ask no more must not be made to be the same again.
         visit.mint = lambda: self._mint(request, is_first=read is None and visit.minted is None)
@@ -285,6 +289,9 @@ class Guests:
         if key is None:
             return secrets.token_bytes(16)
         return self.tokens.digest(f"guest {address} {key}")[:16]
+
+    def _neighbourhood(self, address: Address) -> str:
+        return network_digest(self.tokens.digest("neighbourhood"), str(address))
 
     def _is_exempt(self, request: Request, address: Address) -> bool:
         """Whether the guest counts against no budget. Whom a proxy speaks for is unknown where

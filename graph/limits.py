@@ -56,6 +56,8 @@ class Limits:
     answer_fields: int
     """Fields that the lists of one operation may answer, as estimated before it runs
     (graph/estimate.py): about a hundred thousand take a second."""
+    cost: int
+    """Points that one operation may cost (graph/estimate.py); a smaller bucket bounds it too."""
     list_items: int
     """Longest list accepted as an argument; resolvers check it."""
     deadline_seconds: float
@@ -77,6 +79,7 @@ _GUEST = Limits(
     code_pages=1,
     mutations=1,
     answer_fields=10_000,
+    cost=200,
     list_items=20,
     deadline_seconds=2.0,
 )
@@ -95,6 +98,7 @@ _REGISTERED = Limits(
     code_pages=5,
     mutations=1,
     answer_fields=40_000,
+    cost=500,
     list_items=50,
     deadline_seconds=5.0,
 )
@@ -113,6 +117,7 @@ _PARTNER = Limits(
     code_pages=20,
     mutations=1,
     answer_fields=200_000,
+    cost=1_000,
     list_items=100,
     deadline_seconds=10.0,
 )

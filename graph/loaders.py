@@ -2,21 +2,32 @@
 
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import date
+from functools import partial
 from typing import NamedTuple, Self, TypeVar
 
 from strawberry.dataloader import DataLoader
 
-from db import codes, crosswalks, keys, pages, usage_reads
+from db import codes, crosswalk_paths, crosswalks, edits, keys, licenses, pages, usage_reads
+from db.loaded import Loaded
 from db.pool import Database
 from graph.day import Day
 from metering.meter import Meter
 from schema.codes import Code, CodeKey, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
+from schema.crosswalk_paths import CrosswalkPath
 from schema.crosswalks import Crosswalk, Translation, TranslationDirection
+from schema.edits import AddOnRule, CodePairEdit
+from schema.licenses import LicensedText
 from schema.pages import Page
 from schema.usage import Decision, Redirect, ViewRequest
 
+BELOW_ROWS = 20
+"""Rows that each translation of a code below another is read with; further ones are read apart."""
+
 PageLookup = Page | tuple[Code, ...] | CodeMissing
 """A page; several candidates, when asked without a system; or why there is none."""
+
+
+Rule = TypeVar("Rule", AddOnRule, CodePairEdit)
 
 
 class CodeAsked(NamedTuple):
@@ -34,6 +45,14 @@ class CodeOnDate(NamedTuple):
     on: Day
 
 
+class TextsAsked(NamedTuple):
+    """The licensed texts of one code, as far as a reader of a plan may see them on a day."""
+
+    code_id: int
+    plan_key: str
+    today: date
+
+
 class ChildrenAsked(NamedTuple):
     """A part of the list of codes below one code."""
 
@@ -41,6 +60,16 @@ class ChildrenAsked(NamedTuple):
     first: int
     after_position: int | None
     on: Day
+
+
+class PathsAsked(NamedTuple):
+    """A part of the ways that lead from a code through other systems."""
+
+    source: CodeKey
+    via: tuple[CodeSystemKey, ...]
+    on: Day
+    first: int
+    start: int
 
 
 class KeyDaysAsked(NamedTuple):
@@ -61,13 +90,8 @@ class DeprecatedAsked(NamedTuple):
 class RowsAsked(NamedTuple):
     """A part of what one map says about one code."""
 
-    source: CodeKey
-    kind: str
-    to: CodeSystemKey
-    direction: TranslationDirection
+    wanted: crosswalks.RowsWanted
     on: Day
-    first: int
-    start: int
 
     @classmethod
     def of(
@@ -76,24 +100,78 @@ class RowsAsked(NamedTuple):
         """The rows of `found` from place `start` on; it must have a source and a map."""
         assert found.source is not None
         assert found.map_release is not None
-        release = found.map_release
-        forward = direction is TranslationDirection.FORWARD
-        to = release.target_system if forward else release.source_system
-        return cls(found.source.key, release.kind, to, direction, on, first, start)
+        ids = (found.source.id, found.map_release.id)
+        return cls(crosswalks.RowsWanted(*ids, direction, first, start), on)
+
+
+class BelowAsked(NamedTuple):
+    """A part of what one map says about the codes below one code."""
+
+    wanted: crosswalks.BelowWanted
+    on: Day
+
+    @classmethod
+    def of(
+        cls,
+        found: Translation,
+        direction: TranslationDirection,
+        on: Day,
+        first: int,
+        after_seq: int | None,
+    ) -> Self:
+        """The codes below the source of `found` after a place; it must have a source and a map."""
+        assert found.source is not None
+        assert found.map_release is not None
+        ids = (found.source.id, found.map_release.id)
+        return cls(crosswalks.BelowWanted(*ids, direction, first, after_seq), on)
+
+
+class TranslationsAsked(NamedTuple):
+    """What the maps say about one code, with the first of its rows."""
+
+    source: CodeKey
+    to: frozenset[CodeSystemKey] | None
+    direction: TranslationDirection
+    on: Day
+    first: int
+
+
+class RulesAsked(NamedTuple):
+    """A part of the rules that name one code."""
+
+    code_id: int
+    on: Day
+    first: int
+    start: int
 
 
 class Loaders:
     """One request's loaders; a loader keeps what it has loaded until the request ends."""
 
-    def __init__(self, database: Database, meter: Meter) -> None:
+    def __init__(self, database: Database, meter: Meter, loaded: Loaded) -> None:
         self._database = database
         self._meter = meter
+        self._loaded = loaded
         self.codes: DataLoader[CodeAsked, CodeLookup] = DataLoader(self._codes)
         self.pages: DataLoader[CodeAsked, PageLookup] = DataLoader(self._pages)
+        self.licensed_texts: DataLoader[TextsAsked, tuple[LicensedText, ...]] = DataLoader(
+            self._licensed_texts
+        )
         self.ancestors: DataLoader[CodeOnDate, tuple[Code, ...]] = DataLoader(self._ancestors)
         self.children: DataLoader[ChildrenAsked, codes.Children] = DataLoader(self._children)
         self.systems: DataLoader[Day, tuple[CodeSystem, ...]] = DataLoader(self._systems)
         self.rows: DataLoader[RowsAsked, tuple[Crosswalk, ...]] = DataLoader(self._rows)
+        self.translations: DataLoader[TranslationsAsked, list[Translation]] = DataLoader(
+            self._translations
+        )
+        self.pair_edits: DataLoader[RulesAsked, tuple[CodePairEdit, ...]] = DataLoader(
+            partial(self._rules, edits.pair_edits)
+        )
+        self.add_ons: DataLoader[RulesAsked, tuple[AddOnRule, ...]] = DataLoader(
+            partial(self._rules, edits.add_ons)
+        )
+        self.below: DataLoader[BelowAsked, crosswalks.Below] = DataLoader(self._below)
+        self.paths: DataLoader[PathsAsked, tuple[CrosswalkPath, ...]] = DataLoader(self._paths)
         self.key_days: DataLoader[KeyDaysAsked, list[usage_reads.KeyDay]] = DataLoader(
             self._key_days
         )
@@ -122,6 +200,15 @@ class Loaders:
 
         return await _per_group(asked, lambda item: item.on, read)
 
+    async def _licensed_texts(self, asked: list[TextsAsked]) -> Sequence[tuple[LicensedText, ...]]:
+        async def read(
+            covered: tuple[str, date], batch: list[TextsAsked]
+        ) -> Sequence[tuple[LicensedText, ...]]:
+            ids = [item.code_id for item in batch]
+            return await licenses.licensed_texts(self._database, ids, *covered)
+
+        return await _per_group(asked, lambda item: (item.plan_key, item.today), read)
+
     async def _ancestors(self, asked: list[CodeOnDate]) -> Sequence[tuple[Code, ...]]:
         async def read(on: Day, batch: list[CodeOnDate]) -> Sequence[tuple[Code, ...]]:
             found = await codes.ancestors_of(self._database, [item.id for item in batch], on.date)
@@ -140,23 +227,60 @@ class Loaders:
         return await _per_group(asked, lambda item: item.on, read)
 
     async def _systems(self, asked: list[Day]) -> Sequence[tuple[CodeSystem, ...]]:
-        return [await codes.code_systems(self._database, on.date) for on in asked]
+        return [await self._loaded.systems(on.date) for on in asked]
 
     async def _rows(self, asked: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
-        async def read(alike: RowsAsked, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
-            found = await crosswalks.translations(
-                self._database,
-                [item.source for item in batch],
-                {alike.to},
-                alike.direction,
-                alike.on.date,
-                alike.first,
-                alike.start,
-            )
-            return [_rows_of(alike.kind, translations) for translations in found]
+        async def read(on: Day, batch: list[RowsAsked]) -> Sequence[tuple[Crosswalk, ...]]:
+            wanted = [item.wanted for item in batch]
+            return await crosswalks.rows_of(self._database, wanted, on.date)
 
-        anyone = CodeKey(CodeSystemKey.DEMO, "")
-        return await _per_group(asked, lambda item: item._replace(source=anyone), read)
+        return await _per_group(asked, lambda item: item.on, read)
+
+    async def _below(self, asked: list[BelowAsked]) -> Sequence[crosswalks.Below]:
+        async def read(on: Day, batch: list[BelowAsked]) -> Sequence[crosswalks.Below]:
+            wanted = [item.wanted for item in batch]
+            return await crosswalks.translations_below(
+                self._database, wanted, on.date, rows_each=BELOW_ROWS
+            )
+
+        return await _per_group(asked, lambda item: item.on, read)
+
+    async def _paths(self, asked: list[PathsAsked]) -> Sequence[tuple[CrosswalkPath, ...]]:
+        async def read(
+            alike: PathsAsked, batch: list[PathsAsked]
+        ) -> Sequence[tuple[CrosswalkPath, ...]]:
+            sources = [item.source for item in batch]
+            found = await crosswalk_paths.routes(
+                self._database, sources, alike.via, alike.on.date, alike.first, alike.start
+            )
+            # What fits in one question fits in its parts.
+            return [route.paths for route in found or ()]
+
+        return await _per_group(asked, lambda item: item._replace(source=_ANYONE), read)
+
+    async def _translations(self, asked: list[TranslationsAsked]) -> Sequence[list[Translation]]:
+        async def read(
+            alike: TranslationsAsked, batch: list[TranslationsAsked]
+        ) -> Sequence[list[Translation]]:
+            sources = [item.source for item in batch]
+            return await crosswalks.translations(
+                self._database, sources, alike.to, alike.direction, alike.on.date, alike.first
+            )
+
+        return await _per_group(asked, lambda item: item._replace(source=_ANYONE), read)
+
+    async def _rules(
+        self,
+        rules_of: Callable[
+            [Database, Sequence[int], date, int, int], Awaitable[Sequence[tuple[Rule, ...]]]
+        ],
+        asked: list[RulesAsked],
+    ) -> Sequence[tuple[Rule, ...]]:
+        async def read(alike: RulesAsked, batch: list[RulesAsked]) -> Sequence[tuple[Rule, ...]]:
+            ids = [item.code_id for item in batch]
+            return await rules_of(self._database, ids, alike.on.date, alike.first, alike.start)
+
+        return await _per_group(asked, lambda item: item._replace(code_id=0), read)
 
     async def _key_days(self, asked: list[KeyDaysAsked]) -> Sequence[list[usage_reads.KeyDay]]:
         async def read(
@@ -188,12 +312,8 @@ class Loaders:
         return await self._meter.view(asked)
 
 
-def _rows_of(kind: str, translations: Sequence[Translation]) -> tuple[Crosswalk, ...]:
-    for found in translations:
-        if found.map_release is not None and found.map_release.kind == kind:
-            return found.crosswalks
-    return ()
-
+_ANYONE = CodeKey(CodeSystemKey.DEMO, "")
+"""Stands for the code where questions are compared that differ in nothing else."""
 
 Asked = TypeVar("Asked")
 Group = TypeVar("Group", bound=Hashable)

@@ -21,6 +21,9 @@ from schema import codes as shapes
 from schema.codes import CodeMissing, CodeSystemKey, MissingReason
 from schema.errors import StoreUnavailable
 
+NO_CODE = "The text cannot be a code of any system."
+"""Why a text has no translations that no system could have as a code."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -68,14 +71,14 @@ AsOf = Annotated[
 ]
 
 
-def day_of(as_of: date | None, today: Day) -> Day | InvalidInput:
-    """The day to answer as of, or why the one named cannot be."""
+def day_of(as_of: date | None, today: Day, name: str = "asOf") -> Day | InvalidInput:
+    """The day to answer as of, or why the one that the argument `name` gives cannot be."""
     if not as_of:
         return today
     if EARLIEST <= as_of <= LATEST:
         return Day(as_of, is_named=True)
-    message = f"asOf must be from {EARLIEST} to {LATEST}, not {as_of}."
-    return InvalidInput.at(["asOf"], "DATE_RANGE", message)
+    message = f"{name} must be from {EARLIEST} to {LATEST}, not {as_of}."
+    return InvalidInput.at([name], "DATE_RANGE", message)
 
 
 def asked_of(

@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from db.fallback import Totals, fallback_totals
 from db.pool import Database
+from graph.points import Spending
 from graph.site import Answer
 from metering.guarded import GuardedMeter
 from metering.lag import Lag, archive_lag
@@ -35,10 +36,15 @@ class Metrics(Collector):
     """The figures of one application."""
 
     def __init__(
-        self, meter: GuardedMeter, database: Database, executed: Mapping[str, int] | None = None
+        self,
+        meter: GuardedMeter,
+        database: Database,
+        spending: Spending,
+        executed: Mapping[str, int] | None = None,
     ) -> None:
         """`executed`: operations so far by the way they went, read anew each time."""
         self._meter = meter
+        self._spending = spending
         self._database = database
         self._executed = executed or {}
         self._snapshot = Snapshot()
@@ -82,9 +88,15 @@ class Metrics(Collector):
             "meter_fallback_views", "Views this process had PostgreSQL decide.", figures.decided
         )
         yield _counter("meter_refused", "Calls that nobody could answer.", figures.refused)
+        yield _by(
+            "points_operations",
+            "Operations that were paid for, refused, or let through with the store away.",
+            "result",
+            {result: self._spending.counts[result] for result in ("paid", "refused", "unasked")},
+        )
         is_open = self._meter.episode is not None
         yield _gauge("meter_fallback_open", "1 while this process has PostgreSQL decide.", is_open)
-        yield _by_way("operations", "Operations by the way they were executed.", self._executed)
+        yield _by("operations", "Operations by the way they were executed.", "way", self._executed)
 
     async def _totals(self) -> Totals | None:
         try:
@@ -141,17 +153,17 @@ def _gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(f"codestile_{name}", meaning, value=value)
 
 
+def _by(name: str, meaning: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(f"codestile_{name}", meaning, labels=[label])
+    for value, count in values.items():
+        family.add_metric([value], count)
+    return family
+
+
 def _by_shard(name: str, meaning: str, values: Iterable[tuple[int, float]]) -> Metric:
     family = GaugeMetricFamily(f"codestile_{name}", meaning, labels=["shard"])
     for shard, value in values:
         family.add_metric([f"{shard:02}"], value)
-    return family
-
-
-def _by_way(name: str, meaning: str, counts: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(f"codestile_{name}", meaning, labels=["way"])
-    for way, count in counts.items():
-        family.add_metric([way], count)
     return family
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from db import codes
 from graph import ids
 from graph.context import Context
 from graph.loaders import CodeAsked
@@ -52,5 +51,5 @@ async def _systems(context: Context) -> dict[tuple[str, str], Node]:
 
 
 async def _maps(context: Context) -> dict[tuple[str, str], Node]:
-    releases = await codes.map_releases(context.services.database, context.today.date)
+    releases = await context.services.loaded.maps(context.today.date)
     return {("map", f"{item.kind}:{item.label}"): MapRelease.of(item) for item in releases}

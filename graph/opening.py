@@ -8,6 +8,7 @@ from graph import offers
 from graph.context import Context
 from graph.day import Day
 from graph.identity import Visit
+from graph.licenses import as_licensed
 from graph.loaders import CodeAsked
 from graph.lookup import missing, unavailable
 from graph.sections import Grant, Reader, sections_of
@@ -128,7 +129,7 @@ async def _page(
     plans = context.services.plans.newest
     allowance = offers.allowance(left, context.viewer_kind, plans)
     reader = Reader(plan=await context.plan(), plans=plans, more=allowance.upgrade)
-    parts = sections_of(page, grant, reader, on)
+    parts = sections_of(await as_licensed(context, page), grant, reader, on)
     return CodePage(
         code=Code.of(page.code, on),
         locked_section_count=locked_count(parts),

@@ -9,10 +9,14 @@ import strawberry
 from db import crosswalks as crosswalk_reads
 from graph import nodes
 from graph.access import lacks, may_not_ask_catalogue
+from graph.batches import MOST, bound
 from graph.context import Info
+from graph.crosswalk_query import CrosswalkQueries
 from graph.day import Day
-from graph.limits import LIMITS
+from graph.edits_query import EditQueries
+from graph.grouping_query import GroupingQueries
 from graph.lookup import (
+    NO_CODE,
     AsOf,
     CodeKeyInput,
     CodeLookupItem,
@@ -24,10 +28,11 @@ from graph.lookup import (
     text_of,
     unavailable,
 )
-from graph.masking import ErrorCode, coded
 from graph.opening import open_page
 from graph.release_query import ReleaseQueries
+from graph.rows_shown import rows_shown
 from graph.staff_query import StaffQueries
+from graph.text_query import TextQueries
 from graph.types.codes import CodeSystem
 from graph.types.crosswalks import Translation, Translations
 from graph.types.pages import CodePageResult
@@ -37,13 +42,13 @@ from graph.types.problems import (
     RateLimited,
     ServiceUnavailable,
 )
+from graph.types.rate_limit import RateLimit
 from graph.types.relay import Node
 from graph.viewer import Viewer
 from schema.accounts import ApiScope
 from schema.codes import CodeKey, CodeSystemKey, normalize
 from schema.crosswalks import TranslationDirection
 from schema.errors import StoreUnavailable
-from schema.people import ViewerKind
 
 CrosswalksResult = Annotated[
     Translations | Forbidden | InvalidInput | RateLimited | ServiceUnavailable,
@@ -51,16 +56,10 @@ CrosswalksResult = Annotated[
 ]
 
 
-MOST = "at most {} for guests, {} for registered readers and subscribers, {} for partners.".format(
-    *(
-        LIMITS[kind].list_items
-        for kind in (ViewerKind.GUEST, ViewerKind.REGISTERED, ViewerKind.PARTNER)
-    )
-)
-
-
 @strawberry.type
-class Query(ReleaseQueries, StaffQueries):
+class Query(
+    CrosswalkQueries, GroupingQueries, EditQueries, ReleaseQueries, StaffQueries, TextQueries
+):
     """Everything that can be asked. Only `codePage` charges; nothing else ever does."""
 
     @strawberry.field
@@ -78,13 +77,29 @@ class Query(ReleaseQueries, StaffQueries):
     ) -> list[Node | None] | None:
         """Several things by their ids, in the order of the ids; null for an id of nothing.
         Null as a whole, with an error, while the catalogue does not answer."""
-        _bound(info, "ids", len(ids))
+        bound(info, "ids", len(ids))
         return await nodes.nodes_by_id(info.context, ids)
 
     @strawberry.field
     async def viewer(self, info: Info) -> Viewer:
         """Who is asking. Asking makes nobody a guest and charges nothing."""
         return Viewer.of(info.context)
+
+    @strawberry.field
+    def rate_limit(
+        self,
+        info: Info,
+        dry_run: Annotated[  # noqa: ARG002  # graph/http.py leaves out the rest of the operation
+            bool,
+            strawberry.argument(
+                description="Tell only what the operation would cost: nothing is taken, and "
+                "nothing else of it is answered."
+            ),
+        ] = False,
+    ) -> RateLimit:
+        """What this operation costs, and the points that are left. Asking costs what the rest of
+        the operation does."""
+        return RateLimit.of(info.context.paid, info.context.now)
 
     @strawberry.field
     async def code_systems(self, info: Info) -> list[CodeSystem] | None:
@@ -112,7 +127,7 @@ class Query(ReleaseQueries, StaffQueries):
         as_of: AsOf = None,
     ) -> list[CodeLookupItem]:
         """The free facts of several codes, one answer for each, in the order asked."""
-        _bound(info, "refs", len(refs))
+        bound(info, "refs", len(refs))
         found = await _look_up(info, {("refs", str(n)): ref for n, ref in enumerate(refs)}, as_of)
         return [
             CodeLookupItem(requested=text_of(ref), result=result)
@@ -142,7 +157,7 @@ class Query(ReleaseQueries, StaffQueries):
         context = info.context
         if refused := await may_not_ask_catalogue(context):
             return refused
-        _bound(info, "sources", len(sources))
+        bound(info, "sources", len(sources))
         on = day_of(as_of, context.today)
         if isinstance(on, InvalidInput):
             return on
@@ -176,13 +191,6 @@ class Query(ReleaseQueries, StaffQueries):
         return await open_page(info.context, asked, path, preview=preview)
 
 
-def _bound(info: Info, name: str, count: int) -> None:
-    most = info.context.limits.list_items
-    if count > most:
-        message = f"{name} has {count} items; at most {most} are answered at once."
-        raise coded(ErrorCode.BAD_USER_INPUT, message)
-
-
 async def _look_up(
     info: Info, refs: Mapping[tuple[str, ...], CodeRef], as_of: date | None
 ) -> list[CodeLookupResult]:
@@ -201,7 +209,7 @@ async def _look_up(
 
 
 def _no_code(source: CodeKeyInput) -> str | None:
-    return None if normalize(source.value) else "The text cannot be a code of any system."
+    return None if normalize(source.value) else NO_CODE
 
 
 async def _translate(
@@ -215,8 +223,9 @@ async def _translate(
     keys = [CodeKey(source.system, normalize(source.value) or "?") for source in sources]
     database = info.context.services.database
     try:
-        # No rows yet: each answer's own field says how many are wanted, and reads them together.
-        found = await crosswalk_reads.translations(database, keys, to, direction, on.date, first=0)
+        found = await crosswalk_reads.translations(
+            database, keys, to, direction, on.date, first=rows_shown(info)
+        )
     except StoreUnavailable as away:
         return unavailable(away)
     return Translations(

@@ -6,21 +6,29 @@ The rules are those of GraphQL over HTTP (https://graphql.github.io/graphql-over
 
 import asyncio
 import re
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from graph.identity import Identify, Visit
+from graph.trusted import document_id
+
 GRAPHQL_RESPONSE = "application/graphql-response+json"
 JSON = "application/json"
+KNOWN_SECONDS = 1.0
+"""How long somebody is taken for who they were when their request began. A body may take thirty
+times that to arrive, and its session or key may have ended meanwhile."""
 _BODY_SECONDS = 30.0
 """Time a client may take to send its body."""
 _DISCARDED_BYTES = 64_000_000
 """How much of a body that is too long is read and thrown away. A client listens when it has sent
 everything, and closing on it before that loses the answer that says what is wrong."""
+Asked = TypeVar("Asked")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{8,64}")
 
 
@@ -28,9 +36,14 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{8,64}")
 class Params:
     """What a client asks to be run."""
 
-    query: str
+    query: str | None
+    """The document; None where only its name is sent."""
     operation_name: str | None
     variables: dict[str, Any]
+    document_id: str | None = None
+    """Its name, `<algorithm>:<digest>`; None where none is sent."""
+    is_apollo: bool = False
+    """Whether the name came as Apollo's clients send it, who then send the text with it."""
 
 
 def answer_type(accept: str | None) -> str | None:
@@ -98,6 +111,18 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
+async def asked_by(
+    request: Request, identify: Identify, read: Callable[[Visit], Awaitable[Asked]]
+) -> tuple[Visit, Asked]:
+    """Who asks, once all of the request is there, and what: `read` reads it."""
+    began = time.monotonic()
+    visit = await identify(request)
+    asked = await read(visit)
+    if time.monotonic() - began > KNOWN_SECONDS:
+        visit = await identify(request)
+    return visit, asked
+
+
 async def read_params(request: Request, most_bytes: int) -> Params:
     """The parameters of a GET or POST; a body is kept no further than `most_bytes`."""
     if request.method == "GET":
@@ -160,13 +185,43 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
 
 
 def _params(given: dict[str, Any]) -> Params:
-    query = given.get("query")
-    if not isinstance(query, str) or not query:
-        raise HTTPException(400, "query must be a string that is not empty.")
     operation_name = given.get("operationName")
     if not isinstance(operation_name, str | None):
         raise HTTPException(400, "operationName must be a string.")
     for name in ("variables", "extensions"):
         if not isinstance(given.get(name), dict | None):
             raise HTTPException(400, f"{name} must be an object.")
-    return Params(query, operation_name or None, given.get("variables") or {})
+    document, is_apollo = _named(given)
+    query = given.get("query")
+    if query is None and document is not None:
+        pass
+    elif not isinstance(query, str) or not query:
+        raise HTTPException(400, "query must be a string that is not empty.")
+    elif document is not None and not is_apollo:
+        raise HTTPException(400, "Send a document or its name, not both.")
+    variables = given.get("variables") or {}
+    return Params(query, operation_name or None, variables, document, is_apollo)
+
+
+def _named(given: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """The name of the document, and whether Apollo's clients send it so: `documentId` of the
+    specification's appendix, `id` or `doc_id` of Relay, `persistedQuery` of Apollo."""
+    for field in ("documentId", "id", "doc_id"):
+        if (name := given.get(field)) is not None:
+            return _document_id(field, name), False
+    persisted = (given.get("extensions") or {}).get("persistedQuery")
+    if persisted is None:
+        return None, False
+    if not isinstance(persisted, dict) or persisted.get("version") != 1:
+        raise HTTPException(400, "persistedQuery must be an object of version 1.")
+    name = _document_id("sha256Hash", persisted.get("sha256Hash"))
+    if not name.startswith("sha256:"):
+        raise HTTPException(400, "sha256Hash must be a SHA-256 digest.")
+    return name, True
+
+
+def _document_id(field: str, name: object) -> str:
+    known = document_id(name) if isinstance(name, str) else None
+    if known is None:
+        raise HTTPException(400, f"{field} must be a SHA-256, SHA-1 or MD5 digest in hexadecimal.")
+    return known

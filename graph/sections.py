@@ -9,12 +9,17 @@ from graph.day import Day
 from graph.types import sections as types
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
+from graph.types.edits import UnitLimit
+from graph.types.fees import ServiceValue
+from graph.types.groupings import Grouping
 from graph.types.upgrade import UpgradeAction, UpgradeOffer
 from schema.crosswalks import TranslationDirection
 from schema.pages import LockReason, Page, SectionKind
 from schema.people import ViewerKind
 from schema.plans import Plan
 from schema.sections import emptiness, older_notes, section_item_count
+
+FORWARD, REVERSE = TranslationDirection.FORWARD, TranslationDirection.REVERSE
 
 
 class Grant(Enum):
@@ -86,7 +91,7 @@ def lock_reason(kind: SectionKind, page: Page, grant: Grant, reader: Reader) -> 
 
 
 def _is_withheld(page: Page) -> bool:
-    """Whether the licence keeps the official text back: every code has one, somewhere."""
+    """Whether a licence keeps the official text back."""
     is_written = any(text.kind is SectionKind.OFFICIAL_DESCRIPTION for text in page.texts)
     return page.code.title is None and not is_written
 
@@ -131,11 +136,21 @@ def _section(
         kind=kind,
         title=title,
         position=position,
-        copyright=next((text.copyright for text in page.texts if text.kind is kind), None),
+        copyright=_copyright(kind, page),
         introduction=None if kind in _TEXTS else _introduction(kind, page),
         content=_content(kind, page, on),
     )
 
+
+def _copyright(kind: SectionKind, page: Page) -> str | None:
+    for text in page.texts:
+        if text.kind is kind:
+            return text.copyright
+    return page.title_copyright if kind in _WITH_TITLES else None
+
+
+_WITH_TITLES = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.HISTORY})
+"""The sections that show titles of the code itself."""
 
 _NOUNS = {
     SectionKind.GUIDELINES: ("instruction", "instructions"),
@@ -143,7 +158,7 @@ _NOUNS = {
     SectionKind.CROSSWALKS: ("crosswalk row", "crosswalk rows"),
     SectionKind.CODE_EDITS: ("code edit rule", "code edit rules"),
     SectionKind.COVERAGE_AND_PAYMENT: ("value", "values"),
-    SectionKind.HISTORY: ("change", "changes"),
+    SectionKind.HISTORY: ("entry", "entries"),
 }
 
 
@@ -190,9 +205,9 @@ def _content(kind: SectionKind, page: Page, on: Day) -> types.SectionContent:
         case SectionKind.CODE_EDITS:
             return _edits(page, on)
         case SectionKind.COVERAGE_AND_PAYMENT:
-            return _payment(page)
+            return _payment(page, on)
         case SectionKind.HISTORY:
-            return _history(page)
+            return _history(page, on)
 
 
 _TEXTS = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE})
@@ -227,6 +242,7 @@ def _notes(page: Page, on: Day) -> types.NotesContent:
                 kind=note.kind,
                 text=note.text,
                 inherited_from=Code.of(note.inherited_from, on) if note.inherited_from else None,
+                references=[types.NoteReference.of(named, on) for named in note.references],
             )
             for note in page.notes
         ]
@@ -244,44 +260,27 @@ def _modifiers(page: Page, on: Day) -> types.ModifiersContent:
 
 def _crosswalks(page: Page, on: Day) -> types.CrosswalksContent:
     return types.CrosswalksContent(
-        translations=[
-            Translation.of(found, TranslationDirection.FORWARD, on) for found in page.translations
-        ]
+        translations=[Translation.of(found, FORWARD, on) for found in page.translations]
     )
 
 
 def _edits(page: Page, on: Day) -> types.CodeEditsContent:
-    return types.CodeEditsContent(
-        all_pairs=[
-            types.CodePairEdit(
-                column_one=Code.of(edit.column_one, on),
-                column_two=Code.of(edit.column_two, on),
-                modifier=edit.modifier,
-                rationale=edit.rationale,
-                effective_from=edit.effective_from,
-                effective_to=edit.effective_to,
-            )
-            for edit in page.edits
-        ],
-        unit_limits=[
-            types.UnitLimit(
-                units_per_day=limit.units_per_day, setting=limit.setting, rationale=limit.rationale
-            )
-            for limit in page.unit_limits
-        ],
-    )
+    limits = [UnitLimit.of(limit) for limit in page.unit_limits]
+    return types.CodeEditsContent(unit_limits=limits, shape=page, on=on)
 
 
-def _payment(page: Page) -> types.CoverageAndPaymentContent:
+def _payment(page: Page, on: Day) -> types.CoverageAndPaymentContent:
     return types.CoverageAndPaymentContent(
         facts=[
             types.PaymentFact(name=fact.name, value=fact.value, source=fact.source)
             for fact in page.payment
-        ]
+        ],
+        groupings=[Grouping.of(grouping, on) for grouping in page.groupings],
+        relative_values=[ServiceValue.of(page.code.key, value) for value in page.relative_values],
     )
 
 
-def _history(page: Page) -> types.HistoryContent:
+def _history(page: Page, on: Day) -> types.HistoryContent:
     return types.HistoryContent(
         entries=[
             types.HistoryEntry(
@@ -293,5 +292,7 @@ def _history(page: Page) -> types.HistoryContent:
                 is_billable=entry.is_billable,
             )
             for entry in page.history
-        ]
+        ],
+        previously_coded_as=Translation.where(page.previously_coded_as, FORWARD, on),
+        later_coded_as=Translation.where(page.later_coded_as, REVERSE, on),
     )

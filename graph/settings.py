@@ -44,6 +44,7 @@ _SCHEMES = {
 }
 
 
+_LONGEST_NAME = 60
 _EVERY_ADDRESS = ("0.0.0.0", "::", "")  # noqa: S104  # only compared
 
 
@@ -93,6 +94,8 @@ class Settings(BaseSettings):
     """The address readers use, when a proxy stands in front; https makes cookies Secure."""
     site_url: str | None = None
     """Where the pages are that letters link to; unset: the public address, or this server."""
+    site_name: str = "Codestile"
+    """Whose name stands in the line of copyright under texts of this site's editors."""
     accounts_a_day: int = Field(20, ge=1, le=1_000_000)
     """Accounts that one network may make in a day; networks outside the budget make any number."""
     guest_secret: SecretStr | None = None
@@ -113,6 +116,10 @@ class Settings(BaseSettings):
     exempt_networks: Networks | None = None
     """Networks outside the budget, comma separated, or `none`; unset: loopback when the stores
     are private and no public address is set, else none."""
+    documents: Literal["any", "trusted"] = "any"
+    """Which documents are answered: any, or only those that `codestile documents add` added."""
+    api_points: bool = True
+    """Whether operations are paid from the points of their viewer's plan."""
     introspection: bool = True
     """Whether the schema may be asked for through GraphQL."""
     compile_documents: bool = True
@@ -151,6 +158,13 @@ class Settings(BaseSettings):
             raise ValueError(f"must begin with {'://, '.join(schemes)}://")
         if value and info.field_name == "redis_url":
             read_address(value.get_secret_value())
+        return value
+
+    @field_validator("site_name")
+    @classmethod
+    def _is_name(cls, value: str) -> str:
+        if not (value.strip() and value.isprintable() and len(value) <= _LONGEST_NAME):
+            raise ValueError(f"must be one line of 1 to {_LONGEST_NAME} characters")
         return value
 
     @field_validator("smtp_url")

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from db.codes import is_anything_loaded
 from db.pool import Database
+from graph.fhir.view import ADDRESS
 from graph.sdl import printed
 from schema.errors import StoreUnavailable
 
@@ -72,10 +73,11 @@ def site(
     has_letter_pages: bool = False,
     metrics: Answer | None = None,
     subscriptions: ASGIApp | None = None,
+    fhir: ASGIApp | None = None,
 ) -> Starlette:
     """The application that answers every address; `metrics` None: none are told; `subscriptions`
-    None: nobody tells of any. `has_letter_pages` where no other site has the pages that letters
-    link to."""
+    None: nobody tells of any; `fhir` None: nobody speaks it. `has_letter_pages` where no other site
+    has the pages that letters link to."""
 
     async def ready(_: Request) -> Response:
         return await _readiness(database, store_problems, doubts)
@@ -90,6 +92,8 @@ def site(
         routes.append(Route("/metrics", metrics))
     if subscriptions is not None:
         routes.append(Route("/webhooks/subscriptions", subscriptions))
+    if fhir is not None:
+        routes += [Route(ADDRESS, fhir), Mount(ADDRESS, fhir)]
     if has_letter_pages:
         routes += [Route(address, _sealed(name)) for address, name in _LETTER_PAGES.items()]
     if has_graphiql:

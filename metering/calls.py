@@ -33,7 +33,7 @@ def _text(path: str) -> str:
     return (files("metering") / "lua" / path).read_text(encoding="utf-8")
 
 
-_INCLUDE = re.compile(r"^-- include (\w+)$", re.MULTILINE)
+_INCLUDE = re.compile(r"^ *-- include (\w+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)

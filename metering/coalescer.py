@@ -15,8 +15,10 @@ from schema.errors import MeterOverloaded
 
 PIPELINES = 2
 """Pipelines under way at once: one is written while the other is on the server's disk."""
-CALLS_AT_ONCE = 256
+CALLS_AT_ONCE = 128
 """Calls of one pipeline, unless one caller asks for more."""
+FEW_CALLS = 16
+"""So many stay together even where both pipelines are free."""
 MAX_WAITING = 4096
 """Calls that may wait for their turn: more than these the store cannot answer in time."""
 
@@ -111,7 +113,7 @@ class Coalescer:
 
     def _start(self) -> None:
         self._is_woken = False
-        while len(self._under_way) < PIPELINES and (batch := self._take()):
+        while (free := PIPELINES - len(self._under_way)) and (batch := self._take(free)):
             task = asyncio.get_running_loop().create_task(self._carry(batch))
             self._under_way.add(task)
             task.add_done_callback(self._end)
@@ -121,13 +123,19 @@ class Coalescer:
         if self._queue:
             self._wake()
 
-    def _take(self) -> list[_Asked]:
-        """The next callers of the queue that still wait; none when nobody does."""
+    def _take(self, free: int) -> list[_Asked]:
+        """The next callers of the queue that still wait; none when nobody does.
+
+        Each free pipeline gets its share. If one took all of them, the store would have nothing to
+        do while this process reads the replies, and this process nothing while the store works:
+        13,000 decisions a second of 100 callers, not 17,500.
+        """
+        most = min(CALLS_AT_ONCE, max(FEW_CALLS, -(-self.waiting // free)))
         batch: list[_Asked] = []
         size = 0
         while self._queue:
             asked = self._queue[0]
-            if batch and size + len(asked.calls) > CALLS_AT_ONCE:
+            if batch and size + len(asked.calls) > most:
                 break
             self._queue.popleft()
             if asked.is_waiting:
@@ -143,7 +151,7 @@ class Coalescer:
         never read as that of another call.
         """
         try:
-            async with Deadline(self._deadline_seconds):
+            with Deadline(self._deadline_seconds):
                 await self._send_twice(batch)
         except Exception as failed:  # whatever it is, callers must not wait for it
             _fail(batch, failed)

@@ -229,7 +229,7 @@ class GuardedMeter:
 
     async def _answers_at_all(self) -> bool:
         try:
-            async with Deadline(PROBE_SECONDS):
+            with Deadline(PROBE_SECONDS):
                 while True:
                     with suppress(StoreUnavailable):
                         await self.ledger.ping()

@@ -71,6 +71,10 @@ class ShardKeys(NamedTuple):
         """How often somebody tried something of late; no part of the ledger."""
         return f"{{{self.tag}}}:g:{digest}"
 
+    def document(self, digest: str) -> str:
+        """A document that some client sends by name; no part of the ledger."""
+        return f"{{{self.tag}}}:d:{digest}"
+
     @property
     def waiting(self) -> str:
         """The set of viewers for whom counted views wait to be recorded."""
@@ -85,14 +89,17 @@ class ShardKeys(NamedTuple):
 
     def type_of(self, key: str) -> str | None:
         """The type the store has of a key of that name; None when the shard has no such name."""
-        if key in (self.log, self.fresh_log, self.lost_log):
-            return "stream"
-        if key.startswith((self.receipt(""), self.tries(""))):
-            return "string"
-        if key == self.waiting:
-            return "set"
-        hashes = (self.viewer(""), self.network(""), self.flood(""))
-        return "hash" if key == self.head or key.startswith(hashes) else None
+        tag, _, name = key.partition("}:")
+        return _TYPES.get(name, _TYPES.get(name[:2])) if tag == f"{{{self.tag}" else None
+
+
+_TYPES = {
+    **dict.fromkeys(("log", "log:new", "log:lost"), "stream"),
+    **dict.fromkeys(("head", "v:", "n:", "f:"), "hash"),
+    **dict.fromkeys(("r:", "g:", "d:"), "string"),
+    "w": "set",
+}
+"""The types of a shard's keys by their names behind the tag, or by the first two characters."""
 
 
 def keys_of(shard: int) -> ShardKeys:

@@ -102,7 +102,7 @@ class Store:
         """
         with store_errors():
             try:
-                async with Deadline(self._deadline_seconds):
+                with Deadline(self._deadline_seconds):
                     replies = await self._servers.replies(shard, calls)
             except TimeoutError:
                 self.counts.late += len(calls)

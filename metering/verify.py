@@ -175,8 +175,9 @@ class _Shard:
             return
         self._receipts.verify_none_is_left()
         # What is counted is in no event, or in none yet, and no balance depends on it.
-        counted, waiting = (self._keys.flood(""), self._keys.tries("")), self._keys.waiting
-        for key in sorted(key for key in others if not key.startswith(counted) and key != waiting):
+        beside = self._keys.flood(""), self._keys.tries(""), self._keys.document("")
+        waiting = self._keys.waiting
+        for key in sorted(key for key in others if not key.startswith(beside) and key != waiting):
             self._found.add("key", f"key {key}: the ledger has no key of this name")
         viewers = {self._keys.viewer(viewer_id) for viewer_id in self._balances.viewers}
         networks = {self._keys.network(digest) for digest in self._balances.state.networks}

@@ -125,6 +125,8 @@ def display(key: CodeKey, kind: CodeKind) -> str:
 
 def printed(key: CodeKey) -> str:
     """The printed form of what may be no code at all, such as one that no release has."""
+    if normalize(key.value) != key.value:
+        return key.value
     is_group = "-" in key.value or key.value.startswith("CH")
     return display(key, CodeKind.BLOCK if is_group else CodeKind.CODE)
 
@@ -149,6 +151,8 @@ def why_not_billable(
         return f"{printed} is a modifier: it is reported with a code, never alone."
     if is_billable:
         return None
+    if kind is CodeKind.CODE:
+        return f"{printed} is not reported on a claim."
     return f"{printed} is a {kind.lower()}: choose one of the codes below it."
 
 
@@ -188,7 +192,7 @@ class CodeSystem(Shape):
     license_notice: str | None
     """The notice its licence asks for; None for works of the US government and for our own."""
     full_descriptors_allowed: bool
-    """False while the licence forbids showing official texts here."""
+    """Whether anybody may read the official texts; else only whom a licence covers may."""
     closed_on: date | None
     """Last day the system itself was in force; None while it is maintained."""
     releases: tuple[Release, ...]

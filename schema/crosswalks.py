@@ -2,9 +2,13 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from schema.codes import Code, CodeKind, CodeSystemKey
 from schema.shape import Shape
+
+CONVERSION = "PREVIOUSLY_CODED_AS"
+"""The kind of the map that tells what new codes of ICD-10-CM were coded as before."""
 
 
 class Relationship(StrEnum):
@@ -67,6 +71,16 @@ class MapRelease(Shape):
     stale_reason: str | None
     """Why a newer edition exists or should; None when this one is the last."""
 
+    @property
+    def spoken(self) -> str:
+        """What sentences call it: `GEM-FY2018`, `The conversion table FY2026`."""
+        return f"The conversion table {self.label}" if self.kind == CONVERSION else self.label
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What sentences call a code at either end: first where its rows start."""
+        return ("new code", "previous code") if self.kind == CONVERSION else _ENDS
+
 
 class Crosswalk(Shape):
     """One row of a map, exactly as its file says it."""
@@ -83,6 +97,42 @@ class Crosswalk(Shape):
     choice_list: int | None
     """Number of the choice list inside the scenario; None outside combinations."""
     map_release_id: int
+    printed: str | None = None
+    """What the file prints where the row had to be read out of it: flags that contradict each
+    other, or a range of codes; None where the row says it all."""
+    effective_from: date | None = None
+    """The row's own first day; None in maps that date nothing but the edition."""
+
+
+def r4_equivalence(row: Crosswalk) -> str:
+    """How a row calls its relation in HL7 FHIR R4, which looks from the target at the source.
+
+    A target that is wider is what R5 calls a source that is narrower. Of a row of a combination
+    only the whole of its scenario carries the meaning, so alone it is no more than related.
+    Source: HL7, ConceptMapEquivalence 4.0.1.
+    """
+    if row.target is None:
+        return "unmatched"
+    if row.relationship is Relationship.RELATED_TO and row.is_approximate:
+        return "relatedto" if row.is_combination else "inexact"
+    return _R4_NAMES[row.relationship]
+
+
+_R4_NAMES = {
+    Relationship.EQUIVALENT: "equivalent",
+    Relationship.RELATED_TO: "relatedto",
+    Relationship.SOURCE_NARROWER: "wider",
+    Relationship.SOURCE_BROADER: "narrower",
+    Relationship.NOT_RELATED: "disjoint",
+}
+
+
+class ListSize(NamedTuple):
+    """How many rows a choice list has."""
+
+    scenario: int
+    choice_list: int
+    row_count: int
 
 
 class Translation(Shape):
@@ -95,9 +145,15 @@ class Translation(Shape):
     status: TranslationStatus
     reason: str
     crosswalks: tuple[Crosswalk, ...]
-    """The rows asked for, in the order of scenario, choice list, target code."""
+    """The rows asked for: single ones by the other code, then those without a target, then
+    combinations by scenario, choice list and the other code."""
     total_count: int
     """All rows the map has for the source, however many were asked for."""
+    single_count: int = 0
+    """The rows outside combinations that have a target: as many of the first ones."""
+    lists: tuple[ListSize, ...] = ()
+    """The choice lists of all scenarios in their order, which is that of the last rows. Empty when
+    read backwards: there, rows of many sources meet, and each source has scenarios of its own."""
     map_release: MapRelease | None
     """None when no map is loaded."""
 
@@ -117,26 +173,34 @@ class RowCounts(Shape):
         return self.total - self.combination - self.no_map
 
 
+_ENDS = ("source", "target")
+
+
 def verdict(
-    code: Code, label: str, counts: RowCounts, direction: TranslationDirection
+    code: Code,
+    label: str,
+    counts: RowCounts,
+    direction: TranslationDirection,
+    ends: tuple[str, str] = _ENDS,
 ) -> tuple[TranslationStatus, str]:
     """What a map says about a code as a whole, and the sentence that says why.
 
+    `label` is what the sentence calls the map, `ends` the codes at the start and end of its rows.
     Rows outside combinations are alternatives: one is an answer, several leave the choice to the
     record. Source: CMS, General Equivalence Mappings, Documentation for Technical Users.
     """
     printed, is_reverse = code.display, direction is TranslationDirection.REVERSE
-    end = "source" if is_reverse else "target"
+    near, end = reversed(ends) if is_reverse else ends
     if counts.total == 0:
-        return TranslationStatus.UNKNOWN_CODE, _unnamed(code, label, _near(end))
+        return TranslationStatus.UNKNOWN_CODE, _unnamed(code, label, near)
     if counts.total == counts.no_map:
         return TranslationStatus.NO_MAP, f"{label} says that nothing corresponds to {printed}."
     if counts.single == 0 and is_reverse:
         rows = "1 row" if counts.total == 1 else f"{counts.total} rows"
-        reason = f"{label} uses {printed} only together with the other targets of {rows}."
+        reason = f"{label} uses {printed} only together with the other {near}s of {rows}."
         return TranslationStatus.COMBINATION, reason
     if counts.single == 0:
-        reason = f"{label} needs several targets together for {printed}."
+        reason = f"{label} needs several {end}s together for {printed}."
         return TranslationStatus.COMBINATION, reason
     if counts.total > 1:
         reason = f"{label} offers {counts.total} rows for {printed}; the record must decide."
@@ -150,7 +214,3 @@ def _unnamed(code: Code, label: str, end: str) -> str:
     if code.kind in (CodeKind.CHAPTER, CodeKind.BLOCK, CodeKind.HEADER):
         return f"{code.display} is a {code.kind.lower()}; {label} names complete codes."
     return f"{label} does not name {code.display} as a {end}."
-
-
-def _near(far_end: str) -> str:
-    return "target" if far_end == "source" else "source"

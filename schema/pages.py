@@ -6,6 +6,10 @@ from enum import StrEnum
 
 from schema.codes import Code, CodeSystemKey
 from schema.crosswalks import Translation
+from schema.edits import AddOnRule, CodePairEdit, UnitLimit
+from schema.groupings import Grouping
+from schema.references import NoteReference
+from schema.relative_values import RelativeValue
 from schema.shape import Shape
 
 
@@ -34,7 +38,7 @@ class LockReason(StrEnum):
     """Why a section is closed to this viewer; the first that applies, in this order."""
 
     LICENSE_RESTRICTED = "LICENSE_RESTRICTED"
-    """The licence of the text forbids showing it, whatever the plan."""
+    """The text is licensed, and no licence covers the viewer's plan."""
     VIEW_LIMIT_REACHED = "VIEW_LIMIT_REACHED"
     """The viewer's allowance is spent."""
     NETWORK_LIMIT_REACHED = "NETWORK_LIMIT_REACHED"
@@ -97,6 +101,8 @@ class Note(Shape):
     """As printed, without a comma that joined it to its heading."""
     inherited_from: Code | None
     """The chapter, block or category that says it; None when the code itself does."""
+    references: tuple[NoteReference, ...] = ()
+    """The codes that it names, in the order of its text."""
 
 
 class PageText(Shape):
@@ -113,43 +119,6 @@ class ModifierUse(Shape):
 
     modifier: Code
     guidance: str | None
-
-
-class ModifierIndicator(StrEnum):
-    """Whether a modifier lifts a rule about two codes; 0, 1 and 9 in the edits of NCCI."""
-
-    NOT_ALLOWED = "NOT_ALLOWED"
-    """No modifier lifts the rule: the two are never paid together."""
-    ALLOWED = "ALLOWED"
-    """A modifier lifts the rule where the record supports it."""
-    NOT_APPLICABLE = "NOT_APPLICABLE"
-    """The rule was withdrawn from its first day on, so there is nothing to lift."""
-
-
-class CodePairEdit(Shape):
-    """A rule against reporting two codes together for one patient on one day."""
-
-    column_one: Code
-    """The code that is paid."""
-    column_two: Code
-    """The code that is denied unless a modifier is allowed and used."""
-    modifier: ModifierIndicator
-    rationale: str | None
-    """Why the pair is ruled out; None when the publisher gives no reason."""
-    effective_from: date
-    effective_to: date | None
-    """Last day of the rule, inclusive; None while it stands."""
-
-
-class UnitLimit(Shape):
-    """The most units of a code that are paid for one patient on one day."""
-
-    units_per_day: int
-    """0 or more."""
-    setting: str | None
-    """Where the limit holds, as its publisher names it; None when it holds in every setting."""
-    rationale: str | None
-    """Where the number comes from; None when the publisher does not say."""
 
 
 class PaymentFact(Shape):
@@ -223,14 +192,32 @@ class Page(Shape):
     translations: tuple[Translation, ...]
     """One for each loaded map that starts at the code's system."""
     edits: tuple[CodePairEdit, ...]
+    """The first of those in force: where the code is the one paid, then where it is denied."""
+    edit_count: int
+    """All of those in force, however many are at hand."""
+    add_ons: tuple[AddOnRule, ...]
+    """The first of those in force: the code as an add-on, then as a primary code."""
+    add_on_count: int
+    """All of those in force, however many are at hand."""
     unit_limits: tuple[UnitLimit, ...]
     """The limit for every setting first, then by setting; empty when none is loaded."""
     payment: tuple[PaymentFact, ...]
+    groupings: tuple[Grouping, ...]
+    """By kind, then by group in system order."""
+    relative_values: tuple[RelativeValue, ...]
+    """The code alone first, then by modifier."""
     history: tuple[HistoryEntry, ...]
     """Newest first."""
+    previously_coded_as: Translation | None = None
+    """What the conditions of the code were coded as before it; None where no table says."""
+    later_coded_as: Translation | None = None
+    """Which codes came later for conditions coded here, the same table read backwards; None where
+    no table names the code as a previous one."""
     sources: tuple[SectionSource, ...]
     """What is loaded for modifiers, edits and payment of the code's system, whether or not it names
     the code: by section, oldest first."""
+    title_copyright: str | None = None
+    """The notice to show beside the titles of the code; None unless a licence asks for one."""
 
 
 _SEVENTH = frozenset({NoteKind.SEVENTH_CHARACTER_NOTE, NoteKind.SEVENTH_CHARACTER})

@@ -1,6 +1,7 @@
 """What each section of a page holds, and what it says when it holds nothing."""
 
 from schema.codes import CodeKind, CodeSystemKey
+from schema.groupings import GROUP_SYSTEMS
 from schema.pages import EmptyState, Page, SectionKind
 
 Emptiness = tuple[EmptyState, str]
@@ -17,6 +18,16 @@ _ICD = frozenset(
 _WITH_MODIFIERS = frozenset({CodeSystemKey.HCPCS, CodeSystemKey.CPT, CodeSystemKey.DEMO})
 _WITH_GUIDELINES = frozenset({CodeSystemKey.ICD10CM, CodeSystemKey.DEMO})
 
+_OF_REPORTED_CODES = frozenset(
+    {
+        SectionKind.GUIDELINES,
+        SectionKind.MODIFIERS,
+        SectionKind.CROSSWALKS,
+        SectionKind.CODE_EDITS,
+    }
+)
+"""The sections that only codes of a claim can have."""
+
 SINGLE_TEXT = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LANGUAGE})
 """The sections whose content is one text."""
 
@@ -24,7 +35,7 @@ SINGLE_TEXT = frozenset({SectionKind.OFFICIAL_DESCRIPTION, SectionKind.COMMON_LA
 def section_item_count(kind: SectionKind, page: Page) -> int | None:
     """How many things the opened section shows, which even a locked one may tell.
 
-    Rules about pairs and limits of units count alike; a text written above the things is none of
+    Rules of every sort and limits of units count alike; a text written above the things is none of
     them. None for a single text, with or without such things, and for a section that is empty.
     """
     return None if emptiness(kind, page) else _count(kind, page) or None
@@ -34,6 +45,9 @@ def emptiness(kind: SectionKind, page: Page) -> Emptiness | None:
     """Why a section is empty for everyone; None when it has content."""
     if _count(kind, page) or any(text.kind is kind for text in page.texts):
         return None
+    if page.code.key.system in GROUP_SYSTEMS and kind in _OF_REPORTED_CODES:
+        name = page.code.key.system.short_name
+        return EmptyState.NOT_APPLICABLE, f"{name} codes group other codes and are not reported."
     match kind:
         case SectionKind.OFFICIAL_DESCRIPTION | SectionKind.HISTORY:
             return None
@@ -65,11 +79,12 @@ def _count(kind: SectionKind, page: Page) -> int:
         case SectionKind.CROSSWALKS:
             return sum(translation.total_count for translation in page.translations)
         case SectionKind.CODE_EDITS:
-            return len(page.edits) + len(page.unit_limits)
+            return page.edit_count + page.add_on_count + len(page.unit_limits)
         case SectionKind.COVERAGE_AND_PAYMENT:
-            return len(page.payment)
+            return len(page.payment) + len(page.groupings) + len(page.relative_values)
         case SectionKind.HISTORY:
-            return len(page.history)
+            told = (page.previously_coded_as, page.later_coded_as)
+            return len(page.history) + sum(one.total_count for one in told if one)
 
 
 def _no_guidelines(page: Page) -> Emptiness:
@@ -101,16 +116,30 @@ def _no_modifiers(page: Page) -> Emptiness:
     if system not in _WITH_MODIFIERS:
         reason = f"Modifiers are not used with {_codes_of(page)}."
         return EmptyState.NOT_APPLICABLE, reason
-    return _not_reported(page) or _nothing(SectionKind.MODIFIERS, "modifiers", page)
+    return (
+        _not_reported(page)
+        or _unpaired_modifiers(page)
+        or _nothing(SectionKind.MODIFIERS, "modifiers", page)
+    )
+
+
+def _unpaired_modifiers(page: Page) -> Emptiness | None:
+    """HCPCS has modifiers, each with a page of its own, that no file of CMS gives to a code."""
+    sources = [source for source in page.sources if source.kind is SectionKind.MODIFIERS]
+    if page.code.key.system is not CodeSystemKey.HCPCS or sources:
+        return None
+    unsaid = f"CMS lists modifiers without saying which of them go with {page.code.display}"
+    return EmptyState.NOT_LOADED, f"{unsaid}; nothing that says so is loaded here."
 
 
 def _no_crosswalks(page: Page) -> Emptiness:
     if page.code.kind is not CodeKind.CODE:
-        reason = "Crosswalks name codes that can be reported, not the groups above them."
+        others = "modifiers" if page.code.kind is CodeKind.MODIFIER else "the groups above them"
+        reason = f"Crosswalks name codes that can be reported, not {others}."
         return EmptyState.NOT_APPLICABLE, reason
     maps = [told.map_release.label for told in page.translations if told.map_release]
     if maps:
-        verb = "does" if len(maps) == 1 else "do"
+        verb = "does" if len(set(maps)) == 1 else "do"
         return EmptyState.NONE, f"{_listed(maps)} {verb} not name {page.code.display}."
     system = page.code.key.system.short_name
     reason = f"No crosswalk that starts at {system} and is in force on {page.on} is loaded."

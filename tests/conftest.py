@@ -88,12 +88,14 @@ async def catalogue(catalogue_url: str) -> AsyncIterator[Database]:
 
 @pytest.fixture(scope="session")
 async def demo_url(stores: StoreUrls, template_url: str) -> AsyncIterator[str]:
-    """The URL of a database that holds the invented system alone; its codes are to be read only."""
+    """The URL of a database that holds the invented system and, in the place of CPT, numbers and
+    texts that are invented too (tests/official/licensed.py); its codes are to be read only."""
     from db.load.demo import write_demo
     from db.load.transaction import load
+    from tests.official.licensed import licensed_steps
 
     async with _copied(stores.database_url, copy_of="template_migrated") as url:
-        await load(url, [write_demo])
+        await load(url, [write_demo, *licensed_steps()])
         yield url
 
 

@@ -167,7 +167,7 @@ def test_example_queries_fit_the_schema() -> None:
     assert faults == {path.name: [] for path in _queries(folder)}
 
 
-@pytest.mark.parametrize("paper", sorted((ROOT / "docs").glob("*.md")), ids=lambda at: at.name)
+@pytest.mark.parametrize("paper", sorted((ROOT / "docs").rglob("*.md")), ids=lambda at: at.name)
 def test_operations_in_the_documents_fit_the_schema(paper: Path) -> None:
     schema = build_schema((ROOT / "schema/schema.graphql").read_text())
     shown = re.findall(r"^```graphql\n(.*?)^```", paper.read_text(), re.MULTILINE | re.DOTALL)

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from db.load import gem, icd9, icd10cm_tabular, icd10pcs
 from db.load.demo import write_demo
+from db.load.groupings import grouping_steps
 from db.load.map_writer import write_map
+from db.load.reference_writer import write_left_references
 from db.load.report import LoadReport, Progress
 from db.load.source import CodeMap, Edition, SourceFile, package_folder
 from db.load.stored import Connection
@@ -19,10 +21,6 @@ from schema.errors import ReleaseStands
 
 _CDC = "CDC National Center for Health Statistics"
 _CMS = "Centers for Medicare & Medicaid Services"
-_ICD9, _ICD10 = CodeSystemKey.ICD9CM_DX, CodeSystemKey.ICD10CM
-_GEM_I9_I10 = CodeMap("GEM_I9_I10", "CROSSWALK", _ICD9, _ICD10)
-_GEM_I10_I9 = CodeMap("GEM_I10_I9", "CROSSWALK", _ICD10, _ICD9)
-_GEM_COLUMNS = {_ICD9: "icd9cm", _ICD10: "icd10cm"}
 
 
 async def load_default(url: str, progress: Progress = quiet) -> tuple[LoadReport, ...]:
@@ -60,8 +58,10 @@ def default_steps() -> Iterator[Step]:
     icd9_folder = mappings / "ICD_9_CM_v32_master_descriptions"
     yield _icd9(CodeSystemKey.ICD9CM_DX, icd9_folder, "DX", 14_567)
     yield _icd9(CodeSystemKey.ICD9CM_PX, icd9_folder, "SG", 3_882)
-    yield _gem(_GEM_I9_I10, mappings / "icd9toicd10cmgem.csv", 23_912)
-    yield _gem(_GEM_I10_I9, mappings / "icd10cmtoicd9gem.csv", 78_838)
+    yield _gem(gem.GEM_I9_I10, mappings / "icd9toicd10cmgem.csv", 23_912)
+    yield _gem(gem.GEM_I10_I9, mappings / "icd10cmtoicd9gem.csv", 78_838)
+    yield from grouping_steps()
+    yield write_left_references
     yield write_demo
 
 
@@ -121,5 +121,4 @@ def _gem(code_map: CodeMap, path: Path, expected_rows: int) -> Step:
         files=(file,),
         expected_rows=expected_rows,
     )
-    columns = (_GEM_COLUMNS[code_map.source_system], _GEM_COLUMNS[code_map.target_system])
-    return partial(write_map, edition=edition, read=partial(gem.read, file, *columns))
+    return partial(write_map, edition=edition, read=lambda: gem.read(file, code_map)[1])

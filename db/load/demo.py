@@ -10,8 +10,9 @@ from typing import Any
 
 from db.load.fact_writer import add_fact_release
 from db.load.map_writer import write_map
+from db.load.pair_writer import write_pairs
 from db.load.report import LoadReport, Progress
-from db.load.rows import CodeRow, EdgeRow, NoteRow
+from db.load.rows import CodeRow, EdgeRow, NoteRow, PairRow
 from db.load.source import CodeMap, Edition, FactKind, SourceFile, Subject
 from db.load.stored import Connection, identities, stored_rows
 from db.load.writer import write_codes
@@ -31,15 +32,15 @@ _SAID_OF_PAYMENT = ("value", "unit_limits", "payment")
 _SAID_OF_LIMITS = ("setting", "rationale")
 _MAPS = {
     "modifiers": CodeMap("DEMO_MODIFIER", "MODIFIER", _DEMO, _DEMO),
-    "edits": CodeMap("DEMO_EDIT", "PAIR_EDIT", _DEMO, _DEMO),
     "crosswalks": CodeMap("DEMO_ICD10CM", "CROSSWALK", _DEMO, CodeSystemKey.ICD10CM),
 }
+_EDITS = FactKind("DEMO_EDIT", (_DEMO,), (SectionKind.CODE_EDITS,))
 _FEES = FactKind("DEMO_FEE", (_DEMO,), (SectionKind.CODE_EDITS, SectionKind.COVERAGE_AND_PAYMENT))
 _SAID_OF_PAIRS = {
     "MODIFIER": ("guidance",),
-    "PAIR_EDIT": ("modifier", "rationale"),
     "CROSSWALK": (),
 }
+_INDICATORS = {"NOT_ALLOWED": 0, "ALLOWED": 1}
 _TEXTS_NAME = "DEMO texts"
 _TEXTS = {
     "official": SectionKind.OFFICIAL_DESCRIPTION,
@@ -62,10 +63,20 @@ def editions(told: Part) -> Iterator[tuple[Edition[CodeSystemKey], list[CodeRow]
 
 
 def maps(told: Part) -> Iterator[tuple[Edition[CodeMap], list[EdgeRow]]]:
-    """Modifiers, edits and crosswalks."""
+    """Modifiers and crosswalks."""
     for name, code_map in _MAPS.items():
         rows = [_edge_row(code_map, *row) for row in told[name]["rows"]]
         yield _edition(code_map, told, told[name]), rows
+
+
+def pairs(told: Part) -> tuple[Edition[FactKind], list[PairRow]]:
+    """The rules about reporting two codes together, from the first day of their release."""
+    edition = _edition(_EDITS, told, told["edits"])
+    rows = [
+        PairRow(one, two, edition.effective_from, None, _INDICATORS[modifier], rationale)
+        for one, two, modifier, rationale in told["edits"]["rows"]
+    ]
+    return edition, rows
 
 
 def payment(told: Part) -> tuple[Edition[FactKind], list[Part]]:
@@ -89,6 +100,8 @@ async def write_demo(connection: Connection, progress: Progress) -> list[LoadRep
         await write_map(connection, progress, edition, partial(list[EdgeRow], rows))
         for edition, rows in maps(told)
     ]
+    edition, rows = pairs(told)
+    reports.append(await write_pairs(connection, progress, edition, lambda: rows, lambda _: _DEMO))
     ids = await identities(connection, _DEMO)
     reports.append(await _write_payment(connection, *payment(told), ids))
     reports.append(await _write_texts(connection, told, ids))

@@ -49,7 +49,7 @@ async def write_map(
     rows = checked_rows(progress, edition, read)
     old = await _close_map(connection, edition)
     ids, unresolved = await _named_codes(connection, edition.subject, rows)
-    release_id = await _add_release(connection, edition, len(rows))
+    release_id = await add_map_release(connection, edition, len(rows))
     sources, targets = ids[edition.subject.source_system], ids[edition.subject.target_system]
     records = [_edge_record(row, sources, targets) for row in rows]
     await connection.copy_records_to_table(
@@ -69,7 +69,8 @@ async def write_map(
     )
 
 
-async def _add_release(connection: Connection, edition: Edition[CodeMap], row_count: int) -> int:
+async def add_map_release(connection: Connection, edition: Edition[CodeMap], row_count: int) -> int:
+    """Store a release of a map, whose predecessor is ended already; its id."""
     release_id: int = await connection.fetchval(
         _SQL["add_map_release"],
         *edition.subject,

@@ -16,11 +16,11 @@ MOST_BYTES = 600_000_000
 NCCI edits, has a fifth of it."""
 MOST_MEMBERS = 500
 """Most members of an archive."""
-
 # What the standard library raises for an archive that is damaged, or packed in a way it lacks.
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(NotImplementedError, EOFError, ValueError, OSError),
+    IndexError,  # for a member without a name
 )
 
 

@@ -39,7 +39,8 @@ class LoadReport:
     removed: int
     """Codes or rows of the release before that this one does not have; they stay in history."""
     unresolved: int
-    """Codes that the rows of a map name and no release has; kept as bare identities."""
+    """Codes that the rows of a map name and no release has, kept as bare identities; of a code
+    system the references of its notes to what no release has, kept with their text."""
     rows: int
     """Codes or rows that the release holds, loaded now or before; 0 for one left aside."""
     seconds: float

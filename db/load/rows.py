@@ -1,6 +1,7 @@
 """The rows that readers of files make and the writer stores."""
 
 import unicodedata
+from datetime import date
 from typing import NamedTuple
 
 from schema.codes import CodeKind
@@ -26,6 +27,10 @@ class CodeRow(NamedTuple):
     parent: str | None = None
     depth: int = 0
     notes: tuple[NoteRow, ...] = ()
+    first_day: date | None = None
+    """When the publisher added the code, where the file says so; None otherwise."""
+    last_day: date | None = None
+    """Last day on which it may be used, perhaps long before the release; None while it is open."""
 
 
 class EdgeRow(NamedTuple):
@@ -40,6 +45,28 @@ class EdgeRow(NamedTuple):
     choice_list: int | None = None
     attrs: str | None = None
     """A JSON object of what only this kind of map says."""
+
+
+class MemberRow(NamedTuple):
+    """One code under one group."""
+
+    code: str
+    group: str
+    conditions: tuple[str, ...] = ()
+    """Under which conditions, any one of which is enough; empty for always."""
+
+
+class PairRow(NamedTuple):
+    """One rule against reporting two codes together."""
+
+    column_one: str
+    column_two: str
+    effective_from: date
+    effective_to: date | None
+    """Last day, inclusive; None while the rule stands."""
+    modifier_indicator: int
+    """0, 1 or 9."""
+    rationale: str | None
 
 
 def search_text(title: str) -> str:

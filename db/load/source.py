@@ -55,7 +55,7 @@ class CodeMap(NamedTuple):
 
     kind: str
     """Its name, for example `GEM_I10_I9`."""
-    role: Literal["CROSSWALK", "MODIFIER", "PAIR_EDIT", "GROUPING", "SUCCESSION", "REFERENCE"]
+    role: Literal["CROSSWALK", "MODIFIER", "GROUPING", "SUCCESSION", "REFERENCE"]
     source_system: CodeSystemKey
     target_system: CodeSystemKey
 

@@ -21,7 +21,8 @@ async def load(
     """Run loads one after the other, each in a transaction of its own; a report for each release.
 
     Of a trial nothing is kept, not even for the step after it. Another process that loads is waited
-    for. Raises FileRefused or StoreUnavailable; the loads before the failed one stay.
+    for. What was loaded is told to every server as it is committed (db/notices.py). Raises
+    FileRefused or StoreUnavailable; the loads before the failed one stay.
     """
     async with one_connection(url) as connection:
         reports = [
@@ -31,7 +32,10 @@ async def load(
         ]
         if not is_trial and not all(report.skipped_because for report in reports):
             # Plans of the next second should know the new sizes; autovacuum comes a minute later.
-            await connection.execute("ANALYZE code, code_version, code_note, edge")
+            await connection.execute(
+                "ANALYZE code, code_version, code_note, edge, group_member, note_reference, "
+                "pair_edit, add_on, relative_value"
+            )
         return reports
 
 
@@ -45,8 +49,11 @@ async def _load_one(
         await connection.execute("SET LOCAL statement_timeout = 0")
         await connection.execute(statements("load")["hold_loading"])
         done = await step(connection, progress)
+        reports = [done] if isinstance(done, LoadReport) else done
+        if loaded := [report.release for report in reports if not report.skipped_because]:
+            await connection.execute(statements("load")["tell_changed"], loaded)
     except BaseException:
         await transaction.rollback()
         raise
     await (transaction.rollback() if is_trial else transaction.commit())
-    return [done] if isinstance(done, LoadReport) else done
+    return reports

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 import asyncpg
 
+from db.load.reference_writer import write_references
 from db.load.report import BillableChanges, LoadReport, Progress, told
 from db.load.rows import CodeRow, NoteRow, search_text
 from db.load.source import Edition
@@ -32,6 +33,8 @@ class _Saying(NamedTuple):
     short_title: str | None
     parent_id: int | None
     depth: int
+    last_day: date | None
+    """Where its days end, if they do: kept in the range of the version."""
 
     def change_from(self, old: "_Saying | None") -> Literal["ADDED", "REVISED", "REPEATED"]:
         """What it is beside what the release before said; None where that had no such code."""
@@ -55,6 +58,9 @@ def _differ(old: str | int | None, new: str | int | None) -> bool:
     return None not in (old, new) and old != new
 
 
+_SAID = tuple(name for name in _Saying._fields if name != "last_day")
+
+
 async def write_codes(
     connection: Connection,
     progress: Progress,
@@ -65,7 +71,8 @@ async def write_codes(
     """Store a release of a code system, unless these bytes are stored; raises FileRefused.
 
     Codes that say the same as before keep their version; the others get a new one from the first
-    day of the release, and what the release no longer has ends the day before. `carried_notes` is
+    day of the release, and what the release no longer has ends the day before. A code whose last
+    day the release names ends on that day, also one that ended long before it. `carried_notes` is
     the label of the release whose notes the rows took over; None: they are its own.
     """
     started = time.monotonic()
@@ -78,12 +85,13 @@ async def write_codes(
     release_id = await _succeed(connection, edition, valid, len(rows), notes_of)
     difference = _Difference(connection, edition, rows, release_id, valid)
     added, changed, removed, billable = await difference.store(progress)
+    references = await write_references(connection, edition.subject)
     return LoadReport(
         release=edition.name,
         added=added,
         changed=changed,
         removed=removed,
-        unresolved=0,
+        unresolved=references.unresolved,
         rows=len(rows),
         seconds=time.monotonic() - started,
         billable=billable,
@@ -135,20 +143,48 @@ class _Difference:
         ids = await self._place_codes()
         old = await self._old_sayings()
         old_notes = await self._old_notes()
-        new = {ids[row.value]: _saying(row, ids) for row in self._rows}
-        new_notes = {ids[row.value]: row.notes for row in self._rows if row.notes}
+        rows = [row for row in self._rows if not self._is_over(row)]
+        over = {ids[row.value]: row for row in self._rows if self._is_over(row)}
+        new = {ids[row.value]: _saying(row, ids) for row in rows}
+        new_notes = {ids[row.value]: row.notes for row in rows if row.notes}
         said_anew = [code for code, saying in new.items() if old.get(code) != saying]
         noted_anew = [code for code, notes in new_notes.items() if old_notes.get(code) != notes]
         removed = old.keys() - new.keys()
         unnoted = [code for code in old_notes if code not in new_notes]
-        await self._close("close_versions", list(removed), True)
+        unheard = await self._unheard(over) if over else []
+        await self._end({code: over[code] for code in removed & over.keys()})
+        await self._close("close_versions", list(removed - over.keys()), True)
         await self._close("close_versions", list(old.keys() & set(said_anew)), False)
         await self._close("close_notes", [*unnoted, *(old_notes.keys() & set(noted_anew))])
-        await self._copy_versions(said_anew, old, new, progress)
+        said = [(code, self._from_now(new[code]), new[code]) for code in said_anew]
+        said += [(code, _past(over[code]), _saying(over[code], ids)) for code in unheard]
+        await self._copy_versions(said, old, progress)
         await self._copy_notes(noted_anew, new_notes)
         added = len(new.keys() - old.keys())
         touched = {*said_anew, *noted_anew, *unnoted} - removed
-        return added, len(touched) - added, len(removed), _billable_changes(old, new)
+        changed = len(touched) - added
+        return added + len(unheard), changed, len(removed), _billable_changes(old, new)
+
+    def _is_over(self, row: CodeRow) -> bool:
+        return row.last_day is not None and row.last_day < self._edition.effective_from
+
+    def _from_now(self, saying: _Saying) -> "asyncpg.Range[date]":
+        """The days of a version that begins with the release."""
+        last_day = saying.last_day
+        upper = self._valid.upper if last_day is None else last_day + timedelta(days=1)
+        return asyncpg.Range(self._edition.effective_from, upper)
+
+    async def _unheard(self, over: Mapping[int, CodeRow]) -> list[int]:
+        """Of the codes that were over before the release, those of which no release told before."""
+        rows = await self._connection.fetch(_SQL["described"], self._edition.subject)
+        return sorted(over.keys() - {row["id"] for row in rows})
+
+    async def _end(self, over: Mapping[int, CodeRow]) -> None:
+        """End what is still open of codes on the days that the release names."""
+        if over:
+            last_days = [row.last_day for row in over.values()]
+            first_day = self._edition.effective_from
+            await self._connection.execute(_SQL["end_versions"], [*over], last_days, first_day)
 
     async def _place_codes(self) -> dict[str, int]:
         """Give every code an identity and its place in the order; ids by value."""
@@ -174,7 +210,8 @@ class _Difference:
         return ids
 
     async def _old_sayings(self) -> dict[int, _Saying]:
-        rows = await self._connection.fetch(_SQL["open_versions"], self._edition.subject)
+        asked = (self._edition.subject, self._edition.effective_from)
+        rows = await self._connection.fetch(_SQL["open_versions"], *asked)
         return {row[0]: _Saying(*row[1:]) for row in rows}
 
     async def _old_notes(self) -> dict[int, tuple[NoteRow, ...]]:
@@ -191,26 +228,25 @@ class _Difference:
 
     async def _copy_versions(
         self,
-        codes: Sequence[int],
+        said: Sequence[tuple[int, "asyncpg.Range[date]", _Saying]],
         old: Mapping[int, _Saying],
-        new: Mapping[int, _Saying],
         progress: Progress,
     ) -> None:
-        is_last = self._valid.upper is not None
         records = (
             (
-                *(code, self._valid, self._release_id, *new[code], search_text(new[code].title)),
-                *(new[code].change_from(old.get(code)), is_last),
+                *(code, valid, self._release_id),
+                *(*saying[: len(_SAID)], search_text(saying.title)),
+                *(saying.change_from(old.get(code)), valid.upper is not None),
             )
-            for code in codes
+            for code, valid, saying in said
         )
         await self._connection.copy_records_to_table(
             "code_version",
             columns=(
-                *("code_id", "valid", "release_id", *_Saying._fields, "search_text"),
+                *("code_id", "valid", "release_id", *_SAID, "search_text"),
                 *("change", "is_last"),
             ),
-            records=told(records, self._edition.name, len(codes), progress),
+            records=told(records, self._edition.name, len(said), progress),
         )
 
     async def _copy_notes(self, codes: Sequence[int], new: dict[int, tuple[NoteRow, ...]]) -> None:
@@ -238,7 +274,15 @@ def _billable_changes(old: Mapping[int, _Saying], new: Mapping[int, _Saying]) ->
 
 def _saying(row: CodeRow, ids: dict[str, int]) -> _Saying:
     parent_id = None if row.parent is None else ids[row.parent]
-    return _Saying(row.kind, row.title, row.is_billable, row.short_title, parent_id, row.depth)
+    said = (row.kind, row.title, row.is_billable, row.short_title, parent_id, row.depth)
+    return _Saying(*said, last_day=row.last_day)
+
+
+def _past(row: CodeRow) -> "asyncpg.Range[date]":
+    """The days of a code that was over before any release told of it."""
+    assert row.last_day is not None, "only a code with a last day is over"
+    first_day = min(row.first_day or row.last_day, row.last_day)
+    return asyncpg.Range(first_day, row.last_day + timedelta(days=1))
 
 
 async def _validity(

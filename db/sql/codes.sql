@@ -50,9 +50,12 @@ ORDER BY a.ordinal, s.position;
 SELECT EXISTS (SELECT FROM code_release) AS is_loaded;
 
 -- name: map_releases
--- Every release of a crosswalk between systems, in the order they were loaded.
+-- Every release of a map that answers tell of, in the order they were loaded.
 -- $1 the day that staleness is judged on.
-SELECT m.id, m.body FROM map_releases_on($1::date) m WHERE m.role = 'CROSSWALK' ORDER BY m.id;
+SELECT m.id, m.body
+FROM map_releases_on($1::date) m
+WHERE m.role IN ('CROSSWALK', 'SUCCESSION', 'GROUPING')
+ORDER BY m.id;
 
 -- name: children
 -- The codes right below each parent that are in force on the day, in the order asked, then in the
@@ -106,3 +109,7 @@ FROM line l
 CROSS JOIN LATERAL code_on(l.ancestor_id, $2::date) f
 LEFT JOIN release r ON r.id = f.release_id
 ORDER BY l.descendant_id, l.distance DESC;
+
+-- name: catalogue_version
+-- One row: how many changes the catalogue has had.
+SELECT v.number FROM catalogue_version v;

@@ -15,7 +15,13 @@ WITH subject AS (
     ) r ON true
     UNION ALL
     SELECT 1000, k.kind, r.label, r.effective_from, r.row_count
-    FROM (SELECT m.kind FROM map_release m UNION SELECT e.kind FROM map_calendar e) k
+    FROM (
+        SELECT m.kind FROM map_release m
+        UNION
+        -- The calendar of maps has kinds of facts too.
+        SELECT e.kind FROM map_calendar e
+        WHERE NOT EXISTS (SELECT FROM fact_release f WHERE f.kind = e.kind)
+    ) k
     LEFT JOIN LATERAL (
         SELECT m.label, lower(m.valid) AS effective_from, m.row_count
         FROM map_release m
@@ -25,14 +31,14 @@ WITH subject AS (
     ) r ON true
     UNION ALL
     SELECT 2000, k.kind, r.label, r.effective_from, r.row_count
-    FROM (SELECT DISTINCT f.kind FROM fact_release f) k
-    CROSS JOIN LATERAL (
+    FROM (SELECT f.kind FROM fact_release f UNION SELECT e.kind FROM fact_calendar e) k
+    LEFT JOIN LATERAL (
         SELECT f.label, lower(f.valid) AS effective_from, f.row_count
         FROM fact_release f
         WHERE f.kind = k.kind
         ORDER BY lower(f.valid) DESC NULLS LAST
         LIMIT 1
-    ) r
+    ) r ON true
 )
 SELECT
     s.subject, s.label, s.effective_from, s.row_count,
@@ -44,6 +50,8 @@ LEFT JOIN LATERAL (
         SELECT c.system AS subject, c.label, c.effective_from FROM release_calendar c
         UNION ALL
         SELECT c.kind, c.label, c.effective_from FROM map_calendar c
+        UNION ALL
+        SELECT c.kind, c.label, c.effective_from FROM fact_calendar c
     ) e
     WHERE e.subject = s.subject AND e.effective_from <= $1::date
     ORDER BY e.effective_from DESC

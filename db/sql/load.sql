@@ -2,6 +2,12 @@
 -- Makes every other load wait until this transaction ends.
 SELECT pg_advisory_xact_lock(hashtext('codestile load'));
 
+-- name: tell_changed
+-- Tells every server, when this transaction commits, that the catalogue changed; the number of the
+-- change.
+-- $1 the releases that were loaded, as reports call them.
+SELECT catalogue_changed($1::text[]) AS number;
+
 -- name: code_release
 -- The release with this label, if it is loaded: its sha256 and how many codes it has.
 -- $1 system; $2 label.
@@ -50,14 +56,33 @@ SELECT
 FROM code c
 WHERE c.system = $1::text;
 
--- name: open_versions
--- What is said today of every code of a system, in no order.
+-- name: kinds
+-- Every code of a system with the kind that its last version gives it, in no order; null for one
+-- that only maps name.
 -- $1 system.
 SELECT
-    v.code_id, v.kind, v.title, v.is_billable, v.short_title, v.parent_id, v.depth
+    c.value,
+    (SELECT v.kind FROM code_version v WHERE v.code_id = c.id ORDER BY lower(v.valid) DESC LIMIT 1)
+        AS kind
+FROM code c
+WHERE c.system = $1::text;
+
+-- name: open_versions
+-- What is said of every code of a system from a day on, in no order; `last_day` is null while open.
+-- $1 system; $2 the day, on which or after which no version begins.
+SELECT
+    v.code_id, v.kind, v.title, v.is_billable, v.short_title, v.parent_id, v.depth,
+    upper(v.valid) - 1 AS last_day
 FROM code_version v
 JOIN code c ON c.id = v.code_id
-WHERE c.system = $1::text AND upper_inf(v.valid);
+WHERE c.system = $1::text AND (upper_inf(v.valid) OR upper(v.valid) > $2::date);
+
+-- name: described
+-- The codes of a system of which some release has said something, in no order.
+-- $1 system.
+SELECT c.id
+FROM code c
+WHERE c.system = $1::text AND EXISTS (SELECT FROM code_version v WHERE v.code_id = c.id);
 
 -- name: open_release
 -- The release of a system that is open, if one is: its label, and that of the release whose notes
@@ -89,7 +114,16 @@ ORDER BY n.code_id, n.ordinal;
 -- Ends what is said of codes.
 -- $1 ids of codes; $2 the first day on which it no longer holds; $3 whether the codes end with it.
 UPDATE code_version SET valid = daterange(lower(valid), $2::date), is_last = $3::boolean
-WHERE code_id = ANY ($1::integer[]) AND upper_inf(valid);
+WHERE code_id = ANY ($1::integer[]) AND (upper_inf(valid) OR upper(valid) > $2::date);
+
+-- name: end_versions
+-- Ends what is said of codes on the days that their publisher names. What a release once said holds
+-- for its first day at least, however far back the publisher ends the code later.
+-- $1 ids of codes; $2 their last days, as many; $3 the first day of the release that tells them.
+UPDATE code_version
+SET valid = daterange(lower(valid), GREATEST(lower(valid), e.last_day) + 1), is_last = true
+FROM unnest($1::integer[], $2::date[]) AS e (id, last_day)
+WHERE code_id = e.id AND (upper_inf(valid) OR upper(valid) > $3::date);
 
 -- name: close_notes
 -- Ends the notes of codes.
@@ -175,7 +209,8 @@ VALUES (
 RETURNING id;
 
 -- name: write_texts
--- Stores the wordings that differ from the latest ones; one row for each stored.
+-- Stores the wordings that differ from the latest ones, unless those are of an editor; one row for
+-- each stored.
 -- $1 ids of codes; $2 sections; $3 texts; $4 copyright lines, null for none; all of one length;
 -- $5 the day that a first wording is dated, a later one is dated today.
 INSERT INTO page_text (code_id, section, version, written_on, markdown, copyright)
@@ -185,11 +220,18 @@ SELECT
 FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[])
     AS w (code_id, section, markdown, copyright)
 LEFT JOIN LATERAL (
-    SELECT t.version, t.markdown, t.copyright
+    SELECT t.version, t.markdown, t.copyright, t.author
     FROM page_text t
     WHERE t.code_id = w.code_id AND t.section = w.section
     ORDER BY t.version DESC
     LIMIT 1
 ) l ON true
-WHERE (l.markdown, l.copyright) IS DISTINCT FROM (w.markdown, w.copyright)
+WHERE l.author IS NULL
+  AND (l.markdown, l.copyright) IS DISTINCT FROM (w.markdown, w.copyright)
 RETURNING code_id;
+
+-- name: hold_under_license
+-- Notes under which licence the texts of a release are held, and the notice that stands beside them.
+-- $1 system; $2 label; $3 id of the licence, recorded or not; $4 the notice.
+UPDATE code_release SET license_id = $3::text, copyright = $4::text
+WHERE system = $1::text AND label = $2::text;

@@ -16,6 +16,8 @@ class BackOffice:
 
     changes: PlanChanges
     store: Store
+    site_name: str = "Codestile"
+    """Whose texts its editors write, as the line of copyright under them says."""
 
     async def place_of(self, viewer_id: str) -> int | None:
         """The shard of a viewer; None for a guest of whom nothing is known."""

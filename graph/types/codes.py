@@ -1,13 +1,14 @@
 """Code systems, releases and codes as GraphQL types: free facts only."""
 
 from datetime import date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Self, cast
 
 import strawberry
 
 from graph import ids
 from graph.context import Info
 from graph.day import Day
+from graph.licenses import is_withheld, text_of
 from graph.loaders import ChildrenAsked, CodeOnDate
 from graph.types.holdings import MissingRelease
 from graph.types.relay import (
@@ -35,7 +36,8 @@ class LicenseNotice:
     text: str
     """The notice to show beside the texts."""
     full_descriptors_allowed: bool
-    """Whether official texts of the system may be shown here."""
+    """Whether official texts of the system may be shown to everybody; else readers see them whose
+    plan a licence covers."""
 
 
 @strawberry.type
@@ -150,10 +152,6 @@ class Code(Node):
     """Printed form, with the system's dot."""
     kind: CodeKind
     """What the code is in its system's tree."""
-    title: str | None
-    """Official title; null when no loaded release describes the code or its licence forbids."""
-    short_title: str | None
-    """Official short title, where the release has one."""
     status: CodeStatus
     """Where the code stands on the date asked about."""
     is_billable: bool | None
@@ -172,6 +170,22 @@ class Code(Node):
     """Which release that is and since when; null when the description is current."""
     shape: strawberry.Private[shapes.Code]
     on: strawberry.Private[Day]
+
+    @strawberry.field
+    def title(self, info: Info) -> str | None:
+        """Official title; null when no loaded release describes the code, and when it is licensed
+        and no licence covers the viewer's plan."""
+        return _licensed(info, self.shape, "title") or self.shape.title
+
+    @strawberry.field
+    def short_title(self, info: Info) -> str | None:
+        """Official short title, where the release has one; null as the title is."""
+        return _licensed(info, self.shape, "short_title") or self.shape.short_title
+
+    @strawberry.field
+    def title_copyright(self, info: Info) -> str | None:
+        """The notice to show beside the titles; null unless a licence asks for one."""
+        return _licensed(info, self.shape, "copyright")
 
     @strawberry.field
     async def system(self, info: Info) -> CodeSystem:
@@ -219,8 +233,6 @@ class Code(Node):
             value=code.key.value,
             display_value=code.display,
             kind=code.kind,
-            title=code.title,
-            short_title=code.short_title,
             status=code.status,
             is_billable=code.is_billable,
             why_not_billable=code.why_not_billable,
@@ -232,3 +244,16 @@ class Code(Node):
             shape=code,
             on=on,
         )
+
+
+def _licensed(info: Info, code: shapes.Code, name: str) -> str | None:
+    """A part of the text of a code that is withheld; None at once for any other, so that a list of
+    codes whose titles are free waits for nothing."""
+    if not is_withheld(code):
+        return None
+
+    async def told() -> str | None:
+        text = await text_of(info.context, code)
+        return getattr(text, name) if text else None
+
+    return cast("str | None", told())  # GraphQL awaits what a resolver gives

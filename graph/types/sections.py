@@ -2,31 +2,30 @@
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 import strawberry
 
+from graph.context import Info
+from graph.day import Day
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
+from graph.types.edits import AddOnRule, CodePairEdit, UnitLimit, add_ons_of, pairs_of
+from graph.types.fees import ServiceValue
+from graph.types.groupings import Grouping
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First
 from graph.types.upgrade import UpgradeOffer
+from schema import references as shapes
 from schema.pages import (
     EmptyState,
     HistoryChange,
     LockReason,
-    ModifierIndicator,
     NoteKind,
+    Page,
     SectionKind,
 )
 
-for published in (
-    SectionKind,
-    LockReason,
-    EmptyState,
-    NoteKind,
-    ModifierIndicator,
-    HistoryChange,
-):
+for published in (SectionKind, LockReason, EmptyState, NoteKind, HistoryChange):
     strawberry.enum(published)
 
 
@@ -51,6 +50,33 @@ class TextContent:
 
 
 @strawberry.type
+class NoteReference:
+    """A code, a header or a range that an instruction names."""
+
+    raw: str
+    """As printed: `E08-E13`, `F10.-`."""
+    target: Code | None
+    """The code, or the first of a range; null where the text names nothing that a release has."""
+    target_end: Code | None
+    """The last code of a range; null outside ranges."""
+    is_open: bool
+    """Whether a dash tells that codes below are meant."""
+    condition: str | None
+    """What must hold of the codes meant, in the words of the note; null when all are."""
+
+    @classmethod
+    def of(cls, named: shapes.NoteReference, on: Day) -> Self:
+        """The published form of a reference as of `on`."""
+        return cls(
+            raw=named.raw,
+            target=Code.of(named.target, on) if named.target else None,
+            target_end=Code.of(named.target_end, on) if named.target_end else None,
+            is_open=named.is_open,
+            condition=named.condition,
+        )
+
+
+@strawberry.type
 class Note:
     """One instruction that applies to the code."""
 
@@ -61,6 +87,8 @@ class Note:
     the items below it are notes of their own, in that order."""
     inherited_from: Code | None
     """The code above that says it; null when the code itself does."""
+    references: list[NoteReference]
+    """The codes that it names, in the order of its text; empty when it names none."""
 
 
 @strawberry.type
@@ -98,47 +126,31 @@ class CrosswalksContent:
 
 
 @strawberry.type
-class CodePairEdit:
-    """A rule against reporting two codes together for one patient on one day."""
-
-    column_one: Code
-    """The code that is paid."""
-    column_two: Code
-    """The code that is denied unless a modifier is allowed and used."""
-    modifier: ModifierIndicator
-    """Whether a modifier can lift the rule."""
-    rationale: str | None
-    """Why the pair is ruled out; null where the publisher does not say."""
-    effective_from: date
-    """First day of the rule."""
-    effective_to: date | None
-    """Last day of the rule; null while it stands."""
-
-
-@strawberry.type
-class UnitLimit:
-    """Most units of the code that are paid for one patient on one day."""
-
-    units_per_day: int
-    """The number of units."""
-    setting: str | None
-    """Where it applies, as the publisher calls it; null for every setting."""
-    rationale: str | None
-    """Why; null where the publisher does not say."""
-
-
-@strawberry.type
 class CodeEditsContent:
     """The loaded rules about reporting the code with others, and how often."""
 
     unit_limits: list[UnitLimit]
     """One for each setting; empty when the loaded releases have none."""
-    all_pairs: strawberry.Private[list[CodePairEdit]]
+    shape: strawberry.Private[Page]
+    on: strawberry.Private[Day]
 
     @strawberry.field
-    def pairs(self, first: First = FIRST_DEFAULT, after: After = None) -> Connection[CodePairEdit]:
-        """The loaded rules that name the code in either column."""
-        return Connection.part(self.all_pairs, first, after)
+    async def pairs(
+        self, info: Info, first: First = FIRST_DEFAULT, after: After = None
+    ) -> Connection[CodePairEdit]:
+        """The rules in force that name the code in either column: where it is the one paid, then
+        where it is denied, each by the other code."""
+        return await pairs_of(info, self.shape, self.on, first, after)
+
+    @strawberry.field
+    async def add_ons(
+        self, info: Info, first: First = FIRST_DEFAULT, after: After = None
+    ) -> Connection[AddOnRule]:
+        """The rules in force about add-on codes that name the code: as an add-on, then as a
+        primary code, each by the other code."""
+        page = self.shape
+        at_hand, total = page.add_ons, page.add_on_count
+        return await add_ons_of(info, page.code, at_hand, total, self.on, first, after)
 
 
 @strawberry.type
@@ -159,6 +171,11 @@ class CoverageAndPaymentContent:
 
     facts: list[PaymentFact]
     """In the order of their publication."""
+    groupings: list[Grouping]
+    """The groups that the code is in and what it weighs, by kind."""
+    relative_values: list[ServiceValue]
+    """What the physician fee schedule says: of the code alone first, then by modifier; empty when
+    none is loaded or it does not have the code."""
 
 
 @strawberry.type
@@ -185,6 +202,12 @@ class HistoryContent:
 
     entries: list[HistoryEntry]
     """Newest first; a release that changed nothing has none."""
+    previously_coded_as: Translation | None
+    """What the code's conditions were coded as before the code began, as the newest loaded table of
+    conversions says; null where none names the code."""
+    later_coded_as: Translation | None
+    """Codes that began later for conditions coded here until then: the same table read backwards.
+    They need not have replaced this one, which may stay in force; null where there are none."""
 
 
 SectionContent = Annotated[

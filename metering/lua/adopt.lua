@@ -19,6 +19,8 @@ local viewer_id, request, guest, codes, assignment = ARGV[1], ARGV[2], ARGV[3], 
 local kind, number, starts, ends, unlimited = ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 
 -- include ledger
+-- include demands
+-- include acts
 -- include windows
 -- include floods
 
@@ -50,7 +52,7 @@ local window = kind .. '.' .. whole(number)
 if unlimited == '1' and last_window then window = last_window end
 local answer = done(receipt, 'adopt', 'viewer', viewer_id, 'window', window, 'from', guest,
   'codes', codes, 'request', string.sub(request, 1, 12))
-open_window(viewer, window, last_window, anchor)
-redis.call('HSET', viewer, 'adopted', adopted and adopted .. ' ' .. guest or guest)
+adopted = adopted and adopted .. ' ' .. guest or guest
+open_window(viewer, window, last_window, anchor, 'adopted', adopted)
 for code in string.gmatch(codes, '%S+') do redis.call('HSETNX', viewer, code, 'a') end
 return answer

@@ -24,6 +24,7 @@ local met, context, request, at, answer = ARGV[10], ARGV[11], ARGV[12], ARGV[13]
 local swept = ARGV[15]
 
 -- include ledger
+-- include demands
 -- include windows
 -- include floods
 -- include views
@@ -81,8 +82,7 @@ append('import', 'viewer', viewer_id, 'kind', viewer_kind,
 redis.call('SET', receipt, answer, 'PX', RECEIPT_MS)
 
 if is_charged then
-  open_window(viewer, window, last_window, anchor)
-  redis.call('HSET', viewer, 'used', whole(used), code, 'i')
+  open_window(viewer, window, last_window, anchor, 'used', whole(used), code, 'i')
   if string.sub(kind, 1, 1) == 'R' and last_kind ~= kind then
     redis.call('HSET', viewer, 'anchor', at)
   end

@@ -13,6 +13,8 @@ local log, head, viewer, receipt, flood, waiting = unpack(KEYS)
 local viewer_id, request, actor, reason = unpack(ARGV)
 
 -- include ledger
+-- include demands
+-- include acts
 -- include floods
 
 demand_viewer('viewer id', viewer_id, 'gu')

@@ -12,6 +12,8 @@ local log, head, network, receipt = unpack(KEYS)
 local request, actor, reason = unpack(ARGV)
 
 -- include ledger
+-- include demands
+-- include acts
 
 demand_request(request)
 demand_staff(actor, reason)

@@ -16,6 +16,8 @@ local log, head, viewer, receipt, flood, waiting = unpack(KEYS)
 local viewer_id, request, account, most = unpack(ARGV)
 
 -- include ledger
+-- include demands
+-- include acts
 -- include floods
 
 demand_viewer('viewer id', viewer_id, 'g')

@@ -10,6 +10,7 @@ local log, head, flood, waiting = unpack(KEYS)
 local viewer_id, age = unpack(ARGV)
 
 -- include ledger
+-- include demands
 -- include floods
 
 demand_viewer('viewer id', viewer_id, 'gu')

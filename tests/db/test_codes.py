@@ -365,12 +365,14 @@ async def test_staleness_on_a_past_day_names_the_edition_of_that_day(
     assert release.stale_reason == (expected and f"{expected}, is not loaded; this is FY2024.")
 
 
-async def test_the_calendar_knows_every_edition_since_2015(catalogue: Database) -> None:
+async def test_the_calendar_knows_every_edition_of_icd_10_since_2015(catalogue: Database) -> None:
     rows = await catalogue.fetch(
-        "SELECT system, label, effective_from FROM release_calendar ORDER BY 1, 3"
+        "SELECT system, label, effective_from FROM release_calendar"
+        " WHERE system LIKE 'ICD10%' ORDER BY 1, 3"
     )
     maps = await catalogue.fetch(
-        "SELECT kind, label, effective_from FROM map_calendar ORDER BY 1, 3"
+        "SELECT kind, label, effective_from FROM map_calendar"
+        " WHERE kind LIKE ANY (ARRAY ['GEM%', 'PREVIOUSLY%']) ORDER BY 1, 3"
     )
 
     yearly = [(f"FY{year}", date(year - 1, 10, 1)) for year in range(2016, 2028)]
@@ -385,8 +387,34 @@ async def test_the_calendar_knows_every_edition_since_2015(catalogue: Database) 
     ]
     assert [tuple(row) for row in maps] == [
         (kind, f"GEM-FY{year}", date(year - 1, 10, 1))
-        for kind in ("GEM_I10_I9", "GEM_I9_I10")
+        for kind in ("GEM_I10_I9", "GEM_I9_I10", "GEM_I9_PCS", "GEM_PCS_I9")
         for year in range(2014, 2019)
+    ] + [("PREVIOUSLY_CODED_AS", f"FY{year}", date(year - 1, 10, 1)) for year in range(2018, 2028)]
+
+
+async def test_the_calendar_knows_the_next_editions_of_groupings(catalogue: Database) -> None:
+    rows = await catalogue.fetch(
+        "SELECT system, label, effective_from FROM release_calendar"
+        " WHERE system IN ('HCC', 'MDC', 'MSDRG') ORDER BY 1, 3"
+    )
+    maps = await catalogue.fetch(
+        "SELECT kind, label, effective_from FROM map_calendar"
+        " WHERE kind ~ '^(CCSR|CHRONIC|HCC|MDC|MSDRG|SEVERITY)' ORDER BY 1, 3"
+    )
+
+    drg, hcc = ("v44", date(2026, 10, 1)), ("PY2027", date(2027, 1, 1))
+    ahrq = [(f"v{year}.1", date(year - 1, 10, 1)) for year in (2024, 2025, 2026)]
+    assert [tuple(row) for row in rows] == [("HCC", *hcc), ("MDC", *drg), ("MSDRG", *drg)]
+    assert [tuple(row) for row in maps] == [
+        *(("CCSR_DX", *edition) for edition in ahrq),
+        *(("CHRONIC", *edition) for edition in ahrq),
+        ("HCC_DX", *hcc),
+        ("HCC_HIERARCHY", *hcc),
+        ("MDC_DX", *drg),
+        ("MDC_MSDRG", *drg),
+        ("MSDRG_DX", *drg),
+        ("MSDRG_PX", *drg),
+        ("SEVERITY", *drg),
     ]
 
 
@@ -401,7 +429,10 @@ async def test_a_system_tells_the_identifier_that_hl7_registers_and_no_other(
         "ICD9CM_DX": "http://hl7.org/fhir/sid/icd-9-cm",
         "ICD9CM_PX": "http://hl7.org/fhir/sid/icd-9-cm",
         "HCPCS": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
+        "HCPCS_MODIFIER": "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets",
         "CPT": "http://www.ama-assn.org/go/cpt",
+        "MSDRG": "https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/"
+        "AcuteInpatientPPS/MS-DRG-Classifications-and-Software",
     }
 
 
@@ -424,6 +455,9 @@ async def test_all_twelve_systems_are_told_with_what_is_loaded_of_them(
         ],
         "ICD9CM_DX": [("FY2015", None)],
         "ICD9CM_PX": [("FY2015", None)],
+        "MSDRG": [("v43.1", "v44, in force since 2026-10-01, is not loaded; this is v43.1.")],
+        "MDC": [("v43.1", "v44, in force since 2026-10-01, is not loaded; this is v43.1.")],
+        "HCC": [("PY2026", None)],
         "DEMO": [("DEMO-2026", None), ("DEMO-2025", None)],
     }
     assert [system.key for system in systems if not system.full_descriptors_allowed] == ["CPT"]
@@ -540,11 +574,13 @@ async def test_children_are_those_of_the_day(catalogue: Database) -> None:
 async def test_the_maps_are_told_in_the_order_they_were_loaded(catalogue: Database) -> None:
     told = await map_releases(catalogue, TODAY)
 
-    assert [(release.kind, release.label) for release in told] == [
+    crosswalks = ("GEM_I9_I10", "GEM_I10_I9", "DEMO_ICD10CM")
+    assert [(one.kind, one.label) for one in told if one.kind in crosswalks] == [
         ("GEM_I9_I10", "GEM-FY2013"),
         ("GEM_I10_I9", "GEM-FY2013"),
         ("DEMO_ICD10CM", "DEMO-2026"),
     ]
+    assert ("HCC_DX", "PY2026") in [(one.kind, one.label) for one in told]
 
 
 async def test_an_empty_catalogue_says_so(database: Database, catalogue: Database) -> None:

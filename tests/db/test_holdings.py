@@ -21,7 +21,9 @@ async def test_a_stale_system_an_absent_one_and_a_closed_one_are_told_apart(
 
     assert _told(found["ICD10CM"]) == ("FY2026-APR", 98_505, "stale: FY2027 since 2026-10-01")
     assert _told(found["ICD9CM_DX"]) == ("FY2015", 14_567, "current")
-    assert _told(found["HCPCS"]) == (None, None, "not loaded")
+    assert _told(found["HCPCS"]) == (None, None, "not loaded: 2026-OCT since 2026-10-01")
+    assert _told(found["MSDRG"])[0] == "v43.1"
+    assert _told(found["CPT"]) == (None, None, "not loaded: 2026 since 2026-01-01")
     assert _told(found["GEM_I9_I10"]) == (
         "GEM-FY2013",
         23_912,
@@ -53,6 +55,16 @@ async def test_an_empty_catalogue_misses_what_the_calendar_expects(database: Dat
         ("ICD9CM_DX", "not loaded"),
     ]
     assert len(found) == len({held.subject for held in found})
+
+
+async def test_a_grouping_is_told_once_whether_it_has_rows_or_values(catalogue: Database) -> None:
+    found = await holdings(catalogue, ON)
+
+    told = {held.subject: _told(held) for held in found}
+    assert len(told) == len(found)
+    assert told["HCC_DX"] == ("PY2026", 55_297, "current")
+    assert told["SEVERITY"] == ("v43.1", 18_391, "stale: v44 since 2026-10-01")
+    assert told["CHRONIC"] == ("v2023.1", 74_549, "stale: v2026.1 since 2025-10-01")
 
 
 async def test_advice_names_page_and_command_of_what_is_not_current(catalogue: Database) -> None:

@@ -24,7 +24,7 @@ from schema.errors import ReleaseStands
 
 ROOT = Path(__file__).parents[2]
 GEM_I10_I9 = CodeMap("GEM_I10_I9", "CROSSWALK", CodeSystemKey.ICD10CM, CodeSystemKey.ICD9CM_DX)
-DEMO_EDIT = CodeMap("DEMO_EDIT", "PAIR_EDIT", CodeSystemKey.DEMO, CodeSystemKey.DEMO)
+DEMO_MODIFIER = CodeMap("DEMO_MODIFIER", "MODIFIER", CodeSystemKey.DEMO, CodeSystemKey.DEMO)
 
 
 def _edition(subject: Subject, label: str, starts: date) -> Edition[Subject]:
@@ -59,6 +59,10 @@ async def test_every_system_holds_exactly_the_codes_of_its_release(catalogue: Da
         ("ICD10PCS", "CODE", True): 78_603,
         ("ICD9CM_DX", "CODE", True): 14_567,
         ("ICD9CM_PX", "CODE", True): 3_882,
+        ("HCC", "CODE", False): 783,
+        ("MDC", "CODE", False): 25,
+        ("MSDRG", "HEADER", False): 256,
+        ("MSDRG", "CODE", True): 772,
     }
 
 
@@ -158,7 +162,7 @@ async def test_accents_stay_in_titles_and_fold_in_search_text(catalogue: Databas
     assert tuple(row) == ("Ménière's disease, right ear", "Meniere's disease, right ear")
 
 
-async def test_both_maps_hold_every_row_and_name_codes_that_no_release_has(
+async def test_both_maps_hold_every_row_and_codes_are_named_that_no_release_has(
     catalogue: Database,
 ) -> None:
     rows = await catalogue.fetch(
@@ -175,7 +179,8 @@ async def test_both_maps_hold_every_row_and_name_codes_that_no_release_has(
         ("GEM_I9_I10", "GEM-FY2013", 23_912, 23_912, 425),
         ("GEM_I10_I9", "GEM-FY2013", 78_838, 78_838, 669),
     ]
-    assert [tuple(row) for row in bare] == [("ICD10CM", 612)]
+    # Diagnoses and procedures of other years than the releases here, and classes without titles.
+    assert dict(map(tuple, bare)) == {"ICD10CM": 613, "ICD10PCS": 577, "CCSR": 515}
 
 
 async def test_loading_the_same_files_again_changes_nothing(catalogue_url: str) -> None:
@@ -188,11 +193,23 @@ async def test_loading_the_same_files_again_changes_nothing(catalogue_url: str) 
         "ICD9CM_PX FY2015",
         "GEM_I9_I10 GEM-FY2013",
         "GEM_I10_I9 GEM-FY2013",
+        "HCC PY2026",
+        "HCC_DX PY2026",
+        "HCC_HIERARCHY PY2026",
+        "CCSR_DX v2023.1",
+        "CHRONIC v2023.1",
+        "MDC v43.1",
+        "MSDRG v43.1",
+        "MDC_DX v43.1",
+        "MSDRG_DX v43.1",
+        "MSDRG_PX v43.1",
+        "MDC_MSDRG v43.1",
+        "SEVERITY v43.1",
         "DEMO DEMO-2025",
         "DEMO DEMO-2026",
         "DEMO_MODIFIER DEMO-2026",
-        "DEMO_EDIT DEMO-2026",
         "DEMO_ICD10CM DEMO-2026",
+        "DEMO_EDIT DEMO-2026",
         "DEMO_FEE DEMO-2026",
         "DEMO texts",
     ]
@@ -206,10 +223,13 @@ async def test_a_release_that_is_loaded_already_tells_how_much_it_holds(
     again = await load_default(catalogue_url)
     first = await load(database_url, [write_demo])
 
-    assert [report.rows for report in again] == (
-        [98_505, 78_603, 14_567, 3_882, 23_912, 78_838, 21, 21, 7, 4, 10, 23, 23]
-    )
-    assert [report.rows for report in first] == [report.rows for report in again[6:]]
+    assert [report.rows for report in again] == [
+        *(98_505, 78_603, 14_567, 3_882, 23_912, 78_838),
+        *(783, 55_297, 734, 74_549, 74_549),
+        *(25, 1_028, 77_086, 79_716, 159_898, 747, 18_391),
+        *(21, 21, 7, 10, 4, 23, 23),
+    ]
+    assert [report.rows for report in first] == [report.rows for report in again[18:]]
 
 
 async def test_every_release_counts_its_codes(catalogue: Database) -> None:
@@ -220,6 +240,9 @@ async def test_every_release_counts_its_codes(catalogue: Database) -> None:
         ("ICD10PCS", "FY2024", 78_603),
         ("ICD9CM_DX", "FY2015", 14_567),
         ("ICD9CM_PX", "FY2015", 3_882),
+        ("HCC", "PY2026", 783),
+        ("MDC", "v43.1", 25),
+        ("MSDRG", "v43.1", 1_028),
         ("DEMO", "DEMO-2025", 21),
         ("DEMO", "DEMO-2026", 21),
     ]
@@ -253,6 +276,18 @@ async def test_what_an_operator_loaded_stands_and_the_default_load_goes_on(
         "ICD9CM_PX FY2015": None,
         "GEM_I9_I10 GEM-FY2013": None,
         "GEM_I10_I9 GEM-FY2013": f"GEM-FY2018 {in_order}",
+        "HCC PY2026": None,
+        "HCC_DX PY2026": None,
+        "HCC_HIERARCHY PY2026": None,
+        "CCSR_DX v2023.1": None,
+        "CHRONIC v2023.1": None,
+        "MDC v43.1": None,
+        "MDC_DX v43.1": None,
+        "MSDRG v43.1": None,
+        "MSDRG_DX v43.1": None,
+        "MSDRG_PX v43.1": None,
+        "MDC_MSDRG v43.1": None,
+        "SEVERITY v43.1": None,
         "DEMO DEMO-2025": None,
         "DEMO DEMO-2026": None,
         "DEMO_MODIFIER DEMO-2026": None,
@@ -289,15 +324,15 @@ async def test_a_release_loaded_by_default_may_be_overtaken_and_is_known_again(
 async def test_where_one_part_of_demo_is_overtaken_none_of_it_is_loaded(
     database: Database, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corrected = _edition(DEMO_EDIT, "DEMO-2026", date(2026, 1, 1))
+    corrected = _edition(DEMO_MODIFIER, "DEMO-2026", date(2026, 1, 1))
     await load(database_url, [partial(write_map, edition=corrected, read=list[EdgeRow])])
     monkeypatch.setattr("db.load.default.default_steps", lambda: iter([write_demo]))
 
     (report,) = await load_default(database_url)
 
-    assert (report.release, report.rows) == ("DEMO_EDIT DEMO-2026", 0)
+    assert (report.release, report.rows) == ("DEMO_MODIFIER DEMO-2026", 0)
     assert report.skipped_because == (
-        f"DEMO_EDIT DEMO-2026 is loaded already, from other bytes (sha256 {corrected.sha256})"
+        f"DEMO_MODIFIER DEMO-2026 is loaded already, from other bytes (sha256 {corrected.sha256})"
     )
     row = await database.fetch_one("SELECT count(*) FROM code")
     assert row is not None
@@ -324,7 +359,7 @@ def test_the_bytes_of_demo_are_those_of_its_file_whatever_our_rows_hold(
         told = demo.demo()
         read: list[Edition[Any]] = [edition for edition, _ in demo.editions(told)]
         read += [edition for edition, _ in demo.maps(told)]
-        read.append(demo.payment(told)[0])
+        read += [demo.pairs(told)[0], demo.payment(told)[0]]
         return {edition.name: edition.sha256[:16] for edition in read}
 
     before = parts()

@@ -12,14 +12,13 @@ from db.pages import pages_by_ref
 from db.pool import Database
 from schema.codes import Code, CodeMissing, CodeSystemKey, MissingReason
 from schema.crosswalks import TranslationStatus
+from schema.edits import ModifierIndicator, UnitLimit
 from schema.pages import (
     EmptyState,
-    ModifierIndicator,
     Note,
     NoteKind,
     Page,
     SectionKind,
-    UnitLimit,
 )
 from schema.sections import emptiness, section_item_count
 
@@ -94,7 +93,9 @@ async def test_the_demo_page_tells_modifiers_edits_units_and_fees(catalogue: Dat
     )
     assert stile.edits[0].effective_from == date(2026, 1, 1)
     assert stile.unit_limits == (
-        UnitLimit(units_per_day=2, setting=None, rationale="A wall has two sides."),
+        UnitLimit(
+            units_per_day=2, setting=None, adjudication=None, rationale="A wall has two sides."
+        ),
     )
     assert [(fact.name, fact.value) for fact in stile.payment][:4] == [
         ("Work units", "1.20"),
@@ -120,9 +121,10 @@ async def test_limits_of_units_are_told_by_setting(catalogue: Database) -> None:
         UnitLimit(
             units_per_day=4,
             setting="Private path",
+            adjudication=None,
             rationale="Owners admit few walkers a day.",
         ),
-        UnitLimit(units_per_day=10, setting="Public path", rationale=None),
+        UnitLimit(units_per_day=10, setting="Public path", adjudication=None, rationale=None),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from graphql import execute, parse
 
+from db.loaded import Loaded
 from db.plans import PlanBook
 from db.pool import Database
 from graph import ids
@@ -52,6 +53,7 @@ async def services_on(
             event_id=partial(ids.encode_event, b"a secret of the tests"),
             people=people_on(database, meter),
             office=BackOffice(PlanChanges(database, meter, plans, now), meter.store),
+            loaded=Loaded(database, lambda: None),
             keys=Keys(database, b"a seed of the tests", now),
         )
 
@@ -66,27 +68,28 @@ async def services(catalogue: Database, redis_url: str) -> AsyncIterator[Service
 @pytest.fixture
 def ask_as(services: Services) -> Callable[[str], Ask]:
     """Makes somebody of a kind, who asks without the limits of HTTP and gets `data`."""
+    return partial(asking, services)
 
-    def somebody(kind: str) -> Ask:
-        viewer = viewer_of(ViewerKind(kind))
 
-        async def ask(query: str) -> Any:
-            visit = Visit(viewer=viewer, may_charge=True)
-            limits = LIMITS[viewer.kind]
-            context = Context(services, visit, secrets.token_hex(8), services.now(), limits)
-            schema = api()
-            result = await execute(  # type: ignore[misc]
-                schema._schema,
-                parse(query),
-                context_value=context,
-                executor_class=schema.execution_context_class,
-            )
-            assert result.errors is None, result.errors
-            return result.data
+def asking(services: Services, kind: str) -> Ask:
+    """Somebody new of a kind on those parts, who asks without the limits of HTTP."""
+    viewer = viewer_of(ViewerKind(kind))
 
-        return ask
+    async def ask(query: str) -> Any:
+        visit = Visit(viewer=viewer, may_charge=True)
+        limits = LIMITS[viewer.kind]
+        context = Context(services, visit, secrets.token_hex(8), services.now(), limits)
+        schema = api()
+        result = await execute(  # type: ignore[misc]
+            schema._schema,
+            parse(query),
+            context_value=context,
+            executor_class=schema.execution_context_class,
+        )
+        assert result.errors is None, result.errors
+        return result.data
 
-    return somebody
+    return ask
 
 
 def people_on(database: Database, meter: LedgerMeter) -> People:

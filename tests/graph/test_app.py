@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from db.assignments import assign, untold
+from db.notices import CatalogueWatch
 from db.plans import PlanBook, network_key
-from graph import housekeeping
+from graph import app, housekeeping
 from graph.app import utc_now
 from graph.beside import beside
 from graph.housekeeping import Chores
 from graph.people.plans import PlanChanges
+from graph.settings import Settings
 from metering.carryover import CarryOver
 from metering.erasures import Erasures
 from metering.policy import AdmissionRule
@@ -63,6 +65,27 @@ async def test_ledger_is_told_of_a_plan_that_has_ended(
     client = await services.office.store.of(shard_of(reader.id))
     [(_, event)] = await client.xrange(keys_of(shard_of(reader.id)).log)
     assert (event["type"], event["viewer"], event["assignment"]) == ("plan", reader.id, "1")
+
+
+@pytest.mark.parametrize(("statements_kept", "listeners"), [(256, 1), (0, 0)])
+async def test_a_server_listens_unless_a_pooler_stands_before_the_store(
+    database: Any, database_url: str, statements_kept: int, listeners: int
+) -> None:
+    settings = Settings(database_statement_cache=statements_kept)
+    watch = CatalogueWatch(database_url, look_seconds=3600)
+
+    async with app._listening(settings, watch):
+        for _ in range(100 if listeners else 10):
+            if watch.heard is not None:
+                break
+            await asyncio.sleep(0.05)
+        open_now = await database.fetch(
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() "
+            "AND query LIKE '%catalogue_version%' AND pid <> pg_backend_pid()"
+        )
+
+        assert (watch.heard is not None, len(open_now)) == (listeners == 1, listeners)
+    assert watch.heard is None
 
 
 def chores_on(services: Any, database: Any, plans: PlanBook, rule: AdmissionRule) -> Chores:

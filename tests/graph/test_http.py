@@ -18,6 +18,7 @@ from graph.compile import Fallback
 from graph.http import Call, GraphQLView
 from graph.identity import Minted, Visit
 from graph.limits import LIMITS
+from graph.turns import Turns
 from schema.errors import StoreUnavailable
 from schema.people import Assignment, Viewer, ViewerKind
 
@@ -724,9 +725,7 @@ async def test_every_answer_is_json(served):
 
 async def test_an_operation_that_gets_no_turn_in_time_gets_503_and_does_not_run():
     guest = replace(LIMITS[ViewerKind.GUEST], deadline_seconds=0.5)
-    busy = Served(
-        executing_at_once=1, turn_seconds=0.05, limits={**LIMITS, ViewerKind.GUEST: guest}
-    )
+    busy = Served(turns=Turns(1, 0.05), limits={**LIMITS, ViewerKind.GUEST: guest})
     working = asyncio.create_task(busy.post("{slow}"))
     while not busy.has_begun("slow"):
         await asyncio.sleep(0)

@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from graphql import DocumentNode, parse, print_ast
 
 from db.embedded import StoreUrls
+from db.licenses import record_license
 from db.pages import pages_by_ref
 from db.pool import Database, open_database
 from graph import ids
@@ -27,10 +29,13 @@ from graph.people.passwords import Passwords
 from graph.settings import Settings
 from metering.shards import shard_of
 from schema.codes import CodeKey, CodeSystemKey
+from schema.licenses import License
 from schema.pages import Page, SectionKind
 from schema.people import Assignment, Viewer, ViewerKind
 from tests.graph.asking import Asking
 from tests.graph.readers import PASSWORD, Somebody, guest_on, member_on
+from tests.official.cpt import NOTICE
+from tests.official.licensed import LICENSE, LICENSED_CODE, TEXTS
 
 LOCKED_CODE, OTHER_CODE = "DM-4120", "DM-4110"
 LOCKED = CodeKey(CodeSystemKey.DEMO, LOCKED_CODE)
@@ -58,8 +63,25 @@ ASKING = Asking(
         "Date": ['"2026-11-23"'],
         "DateTime": ['"2026-11-23T00:00:00Z"'],
     },
-    named={"system": "DEMO", "after": "null"},
+    # A change of a text is asked for by somebody who has not read it.
+    named={"system": "DEMO", "after": "null", "expectedVersion": "9", "via": "[ICD10CM]"},
 )
+
+LICENSED = CodeKey(CodeSystemKey.CPT, LICENSED_CODE)
+ASKING_LICENSED = replace(
+    ASKING,
+    leaves={
+        **ASKING.leaves,
+        "ID": [
+            json.dumps(ids.encode_code(LICENSED, TODAY)),
+            json.dumps(ids.encode("release", "CPT:2026")),
+            json.dumps(ids.encode("map", "LICENSED_CROSSWALK:LICENSED-2026")),
+        ],
+        "String": [json.dumps(LICENSED_CODE)],
+    },
+    named={**ASKING.named, "system": "CPT"},
+)
+"""Asks for a code whose texts are licensed."""
 
 ALL = frozenset(SectionKind)
 THREE = frozenset(
@@ -67,8 +89,17 @@ THREE = frozenset(
 )
 HIDDEN = {"granted": ALL - THREE, "spent": ALL, "preview": ALL}
 """By state: the sections that are locked. A page is granted on a plan that opens three."""
+PLANS = {"spent": "one", "covered": "covered"}
+"""By state: the plan of the reader, where it is not the one that opens three sections."""
 LISTS_CROSSWALKS = (ViewerKind.SUBSCRIBER, ViewerKind.PARTNER, ViewerKind.STAFF)
-LISTED = {"crosswalks": SectionKind.CROSSWALKS, "changes": SectionKind.HISTORY}
+LISTED = {
+    "crosswalks": SectionKind.CROSSWALKS,
+    "changes": SectionKind.HISTORY,
+    "pairEdits": SectionKind.CODE_EDITS,
+    "unitLimits": SectionKind.CODE_EDITS,
+    "addOns": SectionKind.CODE_EDITS,
+    "fees": SectionKind.COVERAGE_AND_PAYMENT,
+}
 """By root field: the section whose texts it lists to those who may ask in batches."""
 
 
@@ -107,17 +138,32 @@ Meet = Callable[[ViewerKind, str], Awaitable[Somebody]]
 
 @pytest.fixture(scope="module")
 async def catalogue(demo_url: str) -> AsyncIterator[Database]:
-    """The invented system, and two plans for each kind of viewer: `one_…` opens everything of one
-    page, `three_…` opens three sections of any."""
+    """The invented system, and three plans for each kind of viewer: `one_…` opens everything of one
+    page, `three_…` three sections of any, `covered_…` everything, and a licence covers it."""
     async with open_database(demo_url) as database:
         for kind in ViewerKind:
-            for name, limit, opened in (("one", 1, ALL), ("three", None, THREE)):
+            for name, limit, opened in (
+                ("one", 1, ALL),
+                ("three", None, THREE),
+                ("covered", None, ALL),
+            ):
                 await database.fetch(
                     "INSERT INTO plan (key, version, page_view_limit, window_kind, open_sections, "
                     "can_list_crosswalks, viewer_kind) VALUES ($1, 1, $2, 'LIFETIME', $3, $4, $5)",
                     *(f"{name}_{kind.lower()}", limit, list(opened)),
                     *(kind in LISTS_CROSSWALKS, kind.value),
                 )
+        await record_license(
+            database,
+            License(
+                id=LICENSE,
+                system=CodeSystemKey.CPT,
+                holder="A clinic",
+                effective_from=date(2026, 1, 1),
+                effective_to=None,
+                plan_keys=tuple(f"covered_{kind.lower()}" for kind in ViewerKind),
+            ),
+        )
         yield database
 
 
@@ -139,7 +185,7 @@ def meet(services: Services, password_hash: str) -> Meet:
     """Makes somebody of a kind, for whom the page is in a state."""
 
     async def met(kind: ViewerKind, state: str) -> Somebody:
-        plan = f"{'one' if state == 'spent' else 'three'}_{kind.lower()}"
+        plan = f"{PLANS.get(state, 'three')}_{kind.lower()}"
         somebody = await (
             guest_on(services, plan)
             if kind is ViewerKind.GUEST
@@ -153,9 +199,9 @@ def meet(services: Services, password_hash: str) -> Meet:
     return met
 
 
-async def everything(reader: Somebody, root: str) -> list[str]:
+async def everything(reader: Somebody, root: str, asking: Asking = ASKING) -> list[str]:
     """What a root field that reads answers, however it is asked."""
-    return [await reader.answer(asked) for asked in ASKING.operations("query", root)]
+    return [await reader.answer(asked) for asked in asking.operations("query", root)]
 
 
 def opening(code: str) -> DocumentNode:
@@ -188,6 +234,8 @@ async def test_no_field_yields_what_is_locked(
         hidden = HIDDEN[state]
         if root in LISTED and kind in LISTS_CROSSWALKS:
             hidden = hidden - {LISTED[root]}
+        if root == "commonLanguageVersions" and kind is ViewerKind.STAFF:
+            hidden = hidden - {SectionKind.COMMON_LANGUAGE}
         answers = await everything(reader, root)
         leaks[root] = [
             text for answer in answers for text in found_in(answer, canaries(page, hidden))
@@ -240,6 +288,58 @@ async def test_no_change_yields_what_is_locked(
     assert {name: reached[name] for name in ANSWER_A_VIEWER} == {
         name: is_member or name == "verifyEmail" for name in ANSWER_A_VIEWER
     }
+
+
+@pytest.mark.parametrize("kind", ViewerKind)
+async def test_no_field_yields_a_text_that_no_licence_covers_for_the_viewer(
+    kind: ViewerKind, services: Services, meet: Meet
+) -> None:
+    """Asked from both ends of the maps: for the licensed code, and for one that leads to it."""
+    reader = await meet(kind, "granted")
+
+    leaks = {}
+    for root in ASKING.queries:
+        answers = [
+            answer
+            for asking in (ASKING, ASKING_LICENSED)
+            for answer in await everything(reader, root, asking)
+        ]
+        leaks[root] = [text for answer in answers for text in found_in(answer, iter(TEXTS))]
+
+    assert leaks == {root: [] for root in ASKING.queries}
+
+
+@pytest.mark.parametrize("kind", ViewerKind)
+async def test_no_change_yields_a_text_that_no_licence_covers_for_the_viewer(
+    kind: ViewerKind, services: Services, meet: Meet
+) -> None:
+    leaks = {}
+    for name in ASKING.mutations:
+        reader = await meet(kind, "granted")
+        asked = ASKING_LICENSED.operations("mutation", name, **reader.given(name))
+        answers = [await reader.answer(document) for document in asked]
+        leaks[name] = [text for answer in answers for text in found_in(answer, iter(TEXTS))]
+
+    assert leaks == {name: [] for name in ASKING.mutations}
+
+
+@pytest.mark.parametrize("kind", ViewerKind)
+async def test_whom_a_licence_covers_is_shown_every_text_with_its_copyright(
+    kind: ViewerKind, meet: Meet
+) -> None:
+    reader = await meet(kind, "covered")
+
+    [of_licensed, *_] = await everything(reader, "codePage", ASKING_LICENSED)
+    [of_other, *_] = await everything(reader, "codePage")
+    [free, *_] = await everything(reader, "code", ASKING_LICENSED)
+
+    neighbours = ["invented short text 2", "invented text 2"]
+    current = ["invented short text 1", "invented text 1, as it is"]
+    assert found_in(of_licensed, iter(TEXTS)) == [t for t in TEXTS if t not in neighbours]
+    assert found_in(of_other, iter(TEXTS)) == current
+    assert found_in(free, iter(TEXTS)) == current
+    for answer in (of_licensed, of_other, free):
+        assert NOTICE[0] in answer
 
 
 ANSWER_A_VIEWER = (

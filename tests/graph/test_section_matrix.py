@@ -14,6 +14,7 @@ from graph.sections import Grant, Reader, sections_of
 from graph.types.sections import EmptySection, LockedSection, OpenSection, PageSection
 from schema.codes import Code, CodeKey, CodeKind, CodeStatus, CodeSystemKey, Release
 from schema.crosswalks import MapRelease, Translation, TranslationStatus
+from schema.edits import UnitLimit
 from schema.pages import (
     HistoryChange,
     HistoryEntry,
@@ -24,7 +25,6 @@ from schema.pages import (
     PageText,
     PaymentFact,
     SectionKind,
-    UnitLimit,
 )
 from schema.plans import Plan
 
@@ -230,6 +230,8 @@ HISTORY = HistoryEntry(
     is_billable=True,
 )
 
+LIMIT = UnitLimit(units_per_day=1, setting=None, adjudication=None, rationale=CANARY)
+
 
 def page(system: CodeSystemKey, *, title: str | None, is_filled: bool) -> Page:
     """A page with every section but the official one filled, or with its history alone."""
@@ -242,8 +244,13 @@ def page(system: CodeSystemKey, *, title: str | None, is_filled: bool) -> Page:
         modifiers=(ModifierUse(modifier=code_of(system, None), guidance=CANARY),) * is_filled,
         translations=(told_by_a_map(),) * is_filled,
         edits=(),
-        unit_limits=(UnitLimit(units_per_day=1, setting=None, rationale=CANARY),) * is_filled,
+        edit_count=0,
+        add_ons=(),
+        add_on_count=0,
+        unit_limits=(LIMIT,) * is_filled,
         payment=(PaymentFact(name="fee", value=CANARY, source="nobody"),) * is_filled,
+        groupings=(),
+        relative_values=(),
         history=(HISTORY,),
         sources=(),
     )

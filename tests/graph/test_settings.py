@@ -141,6 +141,10 @@ def test_the_ledger_may_be_on_one_server_behind_sentinel_or_on_a_cluster(
             "CODESTILE_MONTHS_KEPT: Input should be greater than or equal to 1",
         ),
         (
+            {"CODESTILE_SITE_NAME": "x" * 61},
+            "CODESTILE_SITE_NAME: must be one line of 1 to 60 characters",
+        ),
+        (
             {"CODESTILE_PORT": "eighty"},
             "CODESTILE_PORT: Input should be a valid integer, unable to parse string as an integer",
         ),

@@ -119,14 +119,14 @@ async def test_50000_calls_give_50000_events_and_nobody_a_page_too_many(
     await calls_give_as_many_events(meter, plans, 50_000)
 
 
-async def test_each_node_gets_the_calls_of_its_own_shards_in_a_pipeline_of_its_own(
+async def test_each_node_gets_the_calls_of_its_own_shards_in_two_pipelines_of_its_own(
     cluster: TestCluster, meter: LedgerMeter
 ) -> None:
     await asyncio.gather(*(decided(meter, view_of(guest(shard=shard))) for shard in range(64)))
     logs = [await node.client.keys("*:log") for node in cluster.nodes]
 
     assert [len(names) for names in logs] == [21, 22, 21]
-    assert meter.store.counts.batches == 3
+    assert meter.store.counts.batches == 6
 
 
 async def test_a_script_the_nodes_have_never_seen_is_taught_to_each(

@@ -7,6 +7,7 @@ import pytest
 
 from schema.codes import Code, CodeKey, CodeKind, CodeStatus, CodeSystemKey, Release
 from schema.crosswalks import MapRelease, Translation, TranslationStatus
+from schema.edits import UnitLimit
 from schema.pages import (
     EmptyState,
     Note,
@@ -15,7 +16,6 @@ from schema.pages import (
     PageText,
     SectionKind,
     SectionSource,
-    UnitLimit,
 )
 from schema.sections import emptiness, section_item_count
 
@@ -90,14 +90,18 @@ def page(system: CodeSystemKey, kind: CodeKind = CodeKind.CODE, **filled: Any) -
             "modifiers",
             "translations",
             "edits",
+            "add_ons",
             "unit_limits",
             "payment",
+            "groupings",
+            "relative_values",
             "history",
             "sources",
         ),
         (),
     )
-    return Page(**{"code": code, "on": TODAY, **empty, **filled})
+    counts = {"edit_count": 0, "add_on_count": 0}
+    return Page(**{"code": code, "on": TODAY, **empty, **counts, **filled})
 
 
 def reasons(of: Page) -> dict[SectionKind, EmptyState]:
@@ -222,8 +226,15 @@ def test_a_single_text_is_not_counted_and_not_empty(kind: SectionKind) -> None:
     assert emptiness(kind, written) is None
 
 
+def test_rules_are_counted_however_few_of_them_a_page_holds() -> None:
+    edited = page(CodeSystemKey.HCPCS, edit_count=2_000, add_on_count=30)
+
+    assert section_item_count(SectionKind.CODE_EDITS, edited) == 2_030
+    assert emptiness(SectionKind.CODE_EDITS, edited) is None
+
+
 def test_a_limit_of_units_is_an_edit_to_show() -> None:
-    limit = UnitLimit(units_per_day=2, setting=None, rationale=None)
+    limit = UnitLimit(units_per_day=2, setting=None, adjudication=None, rationale=None)
     limited = page(CodeSystemKey.HCPCS, unit_limits=(limit,))
 
     assert section_item_count(SectionKind.CODE_EDITS, limited) == 1

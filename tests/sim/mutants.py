@@ -122,8 +122,8 @@ BUGS: tuple[ScriptBug | ClientBug, ...] = (
     ScriptBug("one view too many", "used >= limit", "used > limit"),
     ScriptBug(
         "a view has no receipt",
-        "local answer = answered(id)\nredis.call('SET', receipt, answer, 'PX', RECEIPT_MS)",
-        "local answer = answered(id)",
+        "local answer = told_first .. id\nredis.call('SET', receipt, answer, 'PX', RECEIPT_MS)",
+        "local answer = told_first .. id",
     ),
     ScriptBug("the receipt is not read", "if told then return {'DECIDED', told, 1} end"),
     ScriptBug("a receipt lives a tenth of a second", "RECEIPT_MS = 3600000", "RECEIPT_MS = 100"),
@@ -142,13 +142,15 @@ BUGS: tuple[ScriptBug | ClientBug, ...] = (
     ScriptBug(
         "a rolling window begins anew", "if not is_same then anchor = now end", "anchor = now"
     ),
-    ScriptBug("what is used is not stored", "'used', whole(used), code, 'c')", "code, 'c')"),
-    ScriptBug("the code is not stored", "'used', whole(used), code, 'c')", "'used', whole(used))"),
+    ScriptBug("what is used is not stored", "{'used', used, code, 'c'}", "{code, 'c'}"),
+    ScriptBug("the code is not stored", "{'used', used, code, 'c'}", "{'used', used}"),
     ScriptBug(
         "an admitted guest is not counted",
         "redis.call('HSET', network, 'admitted', whole(admitted_guests))",
     ),
-    ScriptBug("an admission is forgotten", "redis.call('HSET', viewer, 'admitted', '1')"),
+    ScriptBug(
+        "an admission is forgotten", "fields[#fields + 1], fields[#fields + 2] = 'admitted', '1'"
+    ),
     ScriptBug(
         "a guest too many is admitted",
         "admitted_guests < tonumber(budget)",
@@ -165,7 +167,7 @@ BUGS: tuple[ScriptBug | ClientBug, ...] = (
     ),
     ScriptBug(
         "a newer plan is not remembered",
-        "if is_fence_raised then redis.call('HSET', viewer, 'assignment', whole(assignment)) end",
+        "if is_fence_raised then redis.call('HSET', viewer, 'assignment', assignment) end",
     ),
     ScriptBug(
         "the clock of the shard goes back",
@@ -177,7 +179,7 @@ BUGS: tuple[ScriptBug | ClientBug, ...] = (
         "redis.call('XADD', log, id,",
         "local sent = select(14, ...) == 'L' and redis.call('TIME') or redis.call('XADD', log, id,",
     ),
-    ScriptBug("the number of an event stays", "'seq', whole(seq),", "'seq', whole(seq - 1),"),
+    ScriptBug("the number of an event stays", "'seq', number,", "'seq', whole(seq - 1),"),
     ScriptBug(
         "a grant never expires", "if expires == '0' or tonumber(expires) > now then", "if true then"
     ),
@@ -214,7 +216,7 @@ BUGS: tuple[ScriptBug | ClientBug, ...] = (
         "a plan is set again", "if tonumber(assignment) == seen then return {'UNCHANGED'} end"
     ),
     ScriptBug("a flood is miscounted", "whole(count + 1)", "whole(count)"),
-    ScriptBug("a flood is dropped", "if rest then write_counted(held[3]) end"),
+    ScriptBug("a flood is dropped", "if rest then write_counted(held) end"),
     ScriptBug(
         "what waits is not recorded after the clock stepped back",
         "if latest >= now then latest = math.huge end",

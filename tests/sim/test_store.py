@@ -46,8 +46,9 @@ CALLS = 600
 MENDING = ("close", "open", "put_viewers")
 """Scripts of a rebuilding, which the simulator does not do; tests/metering/test_rebuild.py does."""
 
-BESIDE = ("rate",)
-"""Scripts that know no clock but the server's; tests/metering/test_rates.py runs them here."""
+BESIDE = ("rate", "points")
+"""Scripts that know no clock but the server's; tests/metering/test_rates.py and test_points.py run
+them here."""
 
 
 @pytest.fixture

@@ -49,32 +49,38 @@ local function settle(latest)
   redis.call('PEXPIREAT', flood, ends)
 end
 
--- Whether the view is one too many of its kind to be recorded by itself; then it is counted.
--- `group` is what the event will say of all of them, `one` what it says of the first.
-local function is_counted(outcome, code, group, one)
-  local name = outcome == 'R' and code or 'refused'
-  local waits = '+' .. outcome .. (outcome == 'R' and code or '')
+-- How many views of its kind the viewer's hour has had, this one included, and what waits of them.
+-- Read first, so that one HSET does for the hour and the number.
+local function seen_this_hour(name, waits)
   local held = redis.call('HMGET', flood, 'until', name, waits)
   if held[1] and now >= tonumber(held[1]) then
     settle(now)
     redis.call('UNLINK', flood)
     held = {false, false, false}
   end
-  if not held[1] then
-    redis.call('HSET', flood, 'until', whole(now + HOUR_MS))
-    redis.call('PEXPIREAT', flood, whole(now + HOUR_MS))
+  local seen = (held[2] or 0) + 1
+  if held[1] then
+    redis.call('HSET', flood, name, whole(seen))
+  else
+    local ends = whole(now + HOUR_MS)
+    redis.call('HSET', flood, 'until', ends, name, whole(seen))
+    redis.call('PEXPIREAT', flood, ends)
   end
-  if redis.call('HINCRBY', flood, name, 1) <= LOGGED_ONE_BY_ONE then return false end
+  return seen, held[3]
+end
+
+-- Counts the view into what waits. `group` is what the event will say of all of them, `one` what it
+-- says of the first.
+local function count_in(waits, held, group, one)
   local count, first, rest
-  if held[3] then count, first, rest = string.match(held[3], '^(%d+) (%d+) (.+)$') end
+  if held then count, first, rest = string.match(held, '^(%d+) (%d+) (.+)$') end
   local is_same = rest and string.sub(rest, 1, #group + 1) == group .. ' '
   if is_same and now - tonumber(first) < MINUTE_MS then
     redis.call('HSET', flood, waits, whole(count + 1) .. ' ' .. first .. ' ' .. rest)
-    return true
+    return
   end
-  if rest then write_counted(held[3]) end
-  redis.call('HSET', flood, waits, '1 ' .. whole(now) .. ' ' .. group .. ' ' .. one)
+  if rest then write_counted(held) end
+  redis.call('HSET', flood, waits, '1 ' .. now_text .. ' ' .. group .. ' ' .. one)
   redis.call('SADD', waiting, viewer_id)
   redis.call('PERSIST', flood)
-  return true
 end

@@ -5,43 +5,16 @@
 local RECEIPT_MS = 3600000
 local MS_PER_DAY = 86400000
 
-local function refuse(reason)
-  error({err = 'ARGUMENT ' .. reason})
-end
-
-local function demand(name, value, pattern)
-  if not value or not string.find(value, pattern) then refuse(name) end
-end
-
-local function whole(ms)
-  return string.format('%.0f', ms)
-end
-
-local function demand_viewer(name, id, letters)
-  if #id ~= 23 then refuse(name) end
-  demand(name, id, '^[' .. letters .. '][%w_-]+$')
-end
-
-local function demand_request(request)
-  if #request ~= 22 then refuse('request id') end
-  demand('request id', request, '^[%w_-]+$')
-end
-
-local function demand_code(code)
-  if #code > 40 then refuse('code') end
-  demand('code', code, '^[A-Z0-9_]+:[A-Z0-9-]+$')
-end
-
-local function demand_staff(actor, reason)
-  if #actor > 32 then refuse('actor') end
-  demand('actor', actor, '^[%w_-]+$')
-  if #reason == 0 or #reason > 800 then refuse('reason') end
+-- A whole number as text. Not '%.0f', which goes through the digits of a fraction: 0.34 against
+-- 0.20 microseconds for an instant. Of a 32-bit server, whose ids would be wrong, XADD takes none.
+local function whole(number)
+  return string.format('%d', number)
 end
 
 local last = redis.call('HMGET', head, 'format', 'seq', 'epoch', 'at', 'closed')
 local seq, epoch = tonumber(last[2] or 0), last[3] or '1'
 if (last[1] or '1') ~= '1' then
-  refuse('format ' .. last[1] .. ' of the ledger, this server writes 1')
+  error({err = 'ARGUMENT format ' .. last[1] .. ' of the ledger, this server writes 1'})
 end
 if last[5] then error({err = 'CLOSED the shard is being made anew'}) end
 
@@ -50,19 +23,17 @@ if last[5] then error({err = 'CLOSED the shard is being made anew'}) end
 local time = redis.call('TIME')
 local now = math.max(time[1] * 1000 + math.floor(time[2] / 1000), tonumber(last[4] or 0))
 
--- Appends an event and answers its stream id.
+local now_text = whole(now)
+local is_begun = last[1] and last[3]
+
+-- Appends an event and answers its stream id. What never changes is written into the head once.
 local function append(kind, ...)
   seq = seq + 1
-  local id = whole(now) .. '-' .. whole(seq)
+  local number = whole(seq)
+  local id = now_text .. '-' .. number
   redis.call('XADD', log, id, 'type', kind, 'epoch', epoch, ...)
-  redis.call('HSET', head, 'format', '1', 'seq', whole(seq), 'epoch', epoch, 'at', whole(now))
+  redis.call('HSET', head, 'seq', number, 'at', now_text)
+  if not is_begun then redis.call('HSET', head, 'format', '1', 'epoch', epoch) end
+  is_begun = true
   return id
-end
-
--- Appends the event of an act, keeps its receipt, and answers the caller.
-local function done(receipt, kind, ...)
-  local id = append(kind, ...)
-  local answer = kind .. ' ' .. epoch .. ' ' .. id
-  redis.call('SET', receipt, answer, 'PX', RECEIPT_MS)
-  return {'DONE', answer, 0}
 end

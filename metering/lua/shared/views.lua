@@ -1,4 +1,4 @@
--- What a view must be, whoever decides it. Wants shared/ledger.lua.
+-- What a view must be, whoever decides it. Wants shared/demands.lua.
 
 local function demand_view(viewer_id, viewer_kind, code, request, context, plan, assignment)
   demand_viewer('viewer id', viewer_id, 'gu')

@@ -1,15 +1,5 @@
 -- Which window is in force, by the shard's clock. Wants shared/ledger.lua.
 
-local function demand_window(kind, number, starts, ends)
-  if kind == 'D' or kind == 'W' or kind == 'M' then
-    demand('window number', number, '^%d+$')
-    demand('window start', starts, '^%d+$')
-    demand('window end', ends, '^%d+$')
-  elseif kind ~= 'L' then
-    demand('window kind', kind, '^R[1-9]%d*$')
-  end
-end
-
 -- Answers the number in force and when it ends ('-': never or not begun), or nil where the caller
 -- has to compute it again. `last_window` is what the viewer was last charged in, nil for nothing.
 -- A number below the last charged one would charge, or give, twice.
@@ -30,10 +20,14 @@ local function window_in_force(kind, number, starts, ends, last_window, anchor)
   return number, ends
 end
 
--- Makes `window` the viewer's: what outlives a window is written back, the codes opened in it are
--- not. Answers the start of rolling window 0, nil for the other kinds.
-local function open_window(viewer, window, last_window, anchor)
-  if last_window and last_window ~= window then
+-- Makes `window` the viewer's and sets the fields given, names and values in turn. What outlives a
+-- window is written back, the codes opened in it are not. One HSET: each is a record of the file.
+local function open_window(viewer, window, last_window, anchor, ...)
+  if last_window == window then
+    redis.call('HSET', viewer, ...)
+    return
+  end
+  if last_window then
     local names = {'assignment', 'admitted', 'grants', 'blocked', 'adopted'}
     local kept = redis.call('HMGET', viewer, unpack(names))
     redis.call('UNLINK', viewer)
@@ -41,10 +35,11 @@ local function open_window(viewer, window, last_window, anchor)
       if kept[index] then redis.call('HSET', viewer, name, kept[index]) end
     end
   end
-  redis.call('HSET', viewer, 'window', window)
-  if string.sub(window, 1, 1) ~= 'R' then return nil end
+  if string.sub(window, 1, 1) ~= 'R' then
+    redis.call('HSET', viewer, 'window', window, ...)
+    return
+  end
   local is_same = string.match(last_window or '', '^(R%d+)%.') == string.match(window, '^(R%d+)%.')
   if not is_same then anchor = now end
-  redis.call('HSET', viewer, 'anchor', whole(anchor))
-  return anchor
+  redis.call('HSET', viewer, 'window', window, 'anchor', whole(anchor), ...)
 end

@@ -31,10 +31,23 @@ ASKED = {
     "Query.code": f"code(ref: {{key: {CODE}}}) {{ __typename }}",
     "Query.codes": f"codes(refs: [{{key: {CODE}}}]) {{ requested }}",
     "Query.crosswalks": f"crosswalks(sources: [{CODE}]) {{ %s }}",
+    "Query.crosswalkPaths": "crosswalkPaths(sources: [], via: [ICD9CM_DX]) { %s }",
+    "Query.groupings": f"groupings(codes: [{CODE}]) {{ %s }}",
+    "Query.groupMembers": f"groupMembers(group: {CODE}, kind: HCC_DX) {{ %s }}",
+    "Query.hccs": 'hccs(diagnoses: ["I10"]) { %s }',
+    "Query.drgCandidates": 'drgCandidates(principalDiagnosis: "I10") { %s }',
+    "Query.excludesConflicts": f"excludesConflicts(codes: [{CODE}]) {{ %s }}",
+    "Query.seventhCharacters": f"seventhCharacters(ref: {{key: {CODE}}}) {{ %s }}",
     "Query.changes": 'changes(system: DEMO, from: "2025-01-01") { %s }',
+    "Query.pairEdits": f"pairEdits(codes: [{CODE}]) {{ %s }}",
+    "Query.unitLimits": f"unitLimits(codes: [{CODE}]) {{ %s }}",
+    "Query.addOns": f"addOns(codes: [{CODE}]) {{ %s }}",
+    "Query.fees": f"fees(services: [{CODE}]) {{ %s }}",
+    "Query.feeLocalities": "feeLocalities { %s }",
     "Query.codePage": f"codePage(ref: {{key: {CODE}}}) {{ %s }}",
     "Query.plans": "plans { %s }",
     "Query.account": 'account(ref: {email: "nobody@codes.example"}) { %s }',
+    "Query.commonLanguageVersions": f"commonLanguageVersions(code: {CODE}) {{ %s }}",
     "Viewer.kind": "viewer { kind }",
     "Viewer.user": "viewer { user { email } }",
     "Viewer.allowance": "viewer { allowance { used } }",
@@ -72,6 +85,10 @@ ASKED = {
     "Mutation.blockViewer": f'blockViewer(input: {{viewer: "{VIEWER}", reason: "r"}}) {{ %s }}',
     "Mutation.unblockViewer": f'unblockViewer(input: {{viewer: "{VIEWER}", reason: "r"}}) {{ %s }}',
     "Mutation.resetViewer": f'resetViewer(input: {{viewer: "{VIEWER}", reason: "r"}}) {{ %s }}',
+    "Mutation.writeCommonLanguage": f"writeCommonLanguage(input: {{code: {CODE}, "
+    'markdown: "", expectedVersion: 0, reason: "r"}) { %s }',
+    "Mutation.withdrawCommonLanguage": f"withdrawCommonLanguage(input: {{code: {CODE}, "
+    'expectedVersion: 9, reason: "r"}) { %s }',
 }
 """What asks each field, so that nothing else can refuse it; `%s` stands where a union answers."""
 UNION = "__typename ... on Problem { message } ... on Forbidden { requiredScope }"

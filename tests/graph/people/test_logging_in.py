@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from graph import http
+from graph import request
 from graph.people import passwords
 from tests.graph.people.conftest import (
     PASSWORD,
@@ -418,7 +418,7 @@ async def test_a_session_that_ends_while_a_body_arrives_asks_nothing(
     owner, thief = await site.browser(), await site.browser()
     email = await site.member(owner)
     await log_in(thief, email)
-    monkeypatch.setattr(http, "KNOWN_SECONDS", 0.0)
+    monkeypatch.setattr(request, "KNOWN_SECONDS", 0.0)
 
     async def slowly() -> AsyncIterator[bytes]:
         yield b'{"query": "{ viewer { kind '
