@@ -1,7 +1,6 @@
 """The one place where the real parts are plugged together."""
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
@@ -21,20 +20,17 @@ from db.loaded import Loaded
 from db.notices import CatalogueWatch
 from db.plans import PlanBook
 from db.pool import Database, open_database
-from db.trusted import trusted_document
 from graph import ids
-from graph.api import api
 from graph.beside import beside
-from graph.context import Context, Services
+from graph.context import Services
 from graph.deprecated_use import DeprecatedUse
 from graph.fhir.view import FhirView
 from graph.housekeeping import Chores
-from graph.http import Call, GraphQLView, NoteDeprecated
+from graph.http import GraphQLView
 from graph.identity import Guests, GuestTokens, Identify
 from graph.mail.choice import mailer_of, sender_address
 from graph.mail.sender import Sender
 from graph.metrics import Metrics, metrics_answer
-from graph.named import Named
 from graph.networks import NetworkNames
 from graph.people.keys import Keys
 from graph.people.office import BackOffice
@@ -48,8 +44,8 @@ from graph.points import Spending
 from graph.secret import key_seed, people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
-from graph.trusted import TrustedTexts
 from graph.turns import Turns
+from graph.views import fhir_view, graphql_view, named_documents
 from graph.webhooks import SubscriptionHook
 from metering.archived import UsageArchive
 from metering.carryover import CarryOver
@@ -59,7 +55,6 @@ from metering.meter import LedgerMeter, open_ledger
 from metering.points import Points
 from metering.policy import AdmissionRule
 from metering.rates import Rates
-from metering.remembered import RememberedDocuments
 from metering.safety import StoreWatch
 from metering.shards import shard_of
 from metering.store import Store
@@ -135,10 +130,12 @@ async def build(
             ):
                 visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
                 spending = Spending(Points(meter.store), plans, is_on=settings.api_points)
-                named = _named(settings, database, meter.store)
+                named = named_documents(settings, database, meter.store)
                 who, turns = identify or visitors, Turns()
-                view = _view(settings, services, who, deprecated.note, turns, spending, named)
-                fhir = _fhir(settings, services, who, turns, spending)
+                view = graphql_view(
+                    settings, services, who, deprecated.note, turns, spending, named
+                )
+                fhir = fhir_view(settings, services, who, turns, spending)
                 yield _site(settings, view, fhir, database, guarded, changes, spending)
 
 
@@ -307,64 +304,4 @@ def _site(
         metrics=_metrics(settings, meter, database, spending, view),
         subscriptions=_subscriptions(settings, changes),
         fhir=fhir,
-    )
-
-
-def _view(
-    settings: Settings,
-    services: Services,
-    identify: Identify,
-    note_deprecated: NoteDeprecated | None = None,
-    turns: Turns | None = None,
-    spending: Spending | None = None,
-    named: Named | None = None,
-) -> GraphQLView:
-    return GraphQLView(
-        api(),
-        identify=identify,
-        make_context=partial(_context, services),
-        allowed_origins=settings.allowed_origins,
-        is_introspectable=settings.introspection,
-        compiles=settings.compile_documents,
-        note_deprecated=note_deprecated,
-        turns=turns,
-        spending=spending,
-        named=named,
-    )
-
-
-def _named(settings: Settings, database: Database, store: Store) -> Named:
-    return Named(
-        trusted=TrustedTexts(partial(trusted_document, database)),
-        remembered=RememberedDocuments(store),
-        takes_any=settings.documents == "any",
-    )
-
-
-def _fhir(
-    settings: Settings,
-    services: Services,
-    identify: Identify,
-    turns: Turns,
-    spending: Spending | None = None,
-) -> FhirView:
-    return FhirView(
-        identify=identify,
-        make_context=partial(_context, services),
-        site=settings.public_url or settings.address,
-        turns=turns,
-        spending=spending,
-        allowed_origins=settings.allowed_origins,
-    )
-
-
-def _context(services: Services, call: Call) -> Context:
-    return Context(
-        services=services,
-        visit=call.visit,
-        request_key=call.idempotency_key or secrets.token_urlsafe(16),
-        now=services.now(),
-        limits=call.limits,
-        paid=call.paid,
-        has_own_key=call.idempotency_key is not None,
     )

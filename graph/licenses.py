@@ -5,7 +5,7 @@ here shows nothing.
 """
 
 from graph.context import Context
-from graph.loaders import TextsAsked
+from graph.wanted import TextsAsked
 from schema.codes import Code
 from schema.licenses import LicensedText
 from schema.pages import HistoryChange, Page

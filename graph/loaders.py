@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from datetime import date
 from functools import partial
-from typing import NamedTuple, Self, TypeVar
+from typing import TypeVar
 
 from strawberry.dataloader import DataLoader
 
@@ -11,10 +11,23 @@ from db import codes, crosswalk_paths, crosswalks, edits, keys, licenses, pages,
 from db.loaded import Loaded
 from db.pool import Database
 from graph.day import Day
+from graph.wanted import (
+    BelowAsked,
+    ChildrenAsked,
+    CodeAsked,
+    CodeOnDate,
+    DeprecatedAsked,
+    KeyDaysAsked,
+    PathsAsked,
+    RowsAsked,
+    RulesAsked,
+    TextsAsked,
+    TranslationsAsked,
+)
 from metering.meter import Meter
 from schema.codes import Code, CodeKey, CodeLookup, CodeMissing, CodeSystem, CodeSystemKey
 from schema.crosswalk_paths import CrosswalkPath
-from schema.crosswalks import Crosswalk, Translation, TranslationDirection
+from schema.crosswalks import Crosswalk, Translation
 from schema.edits import AddOnRule, CodePairEdit
 from schema.licenses import LicensedText
 from schema.pages import Page
@@ -28,121 +41,6 @@ PageLookup = Page | tuple[Code, ...] | CodeMissing
 
 
 Rule = TypeVar("Rule", AddOnRule, CodePairEdit)
-
-
-class CodeAsked(NamedTuple):
-    """A code as somebody asked for it, as of a date; without a system when none was named."""
-
-    system: CodeSystemKey | None
-    text: str
-    on: Day
-
-
-class CodeOnDate(NamedTuple):
-    """A code known by its row, as of a date."""
-
-    id: int
-    on: Day
-
-
-class TextsAsked(NamedTuple):
-    """The licensed texts of one code, as far as a reader of a plan may see them on a day."""
-
-    code_id: int
-    plan_key: str
-    today: date
-
-
-class ChildrenAsked(NamedTuple):
-    """A part of the list of codes below one code."""
-
-    parent_id: int
-    first: int
-    after_position: int | None
-    on: Day
-
-
-class PathsAsked(NamedTuple):
-    """A part of the ways that lead from a code through other systems."""
-
-    source: CodeKey
-    via: tuple[CodeSystemKey, ...]
-    on: Day
-    first: int
-    start: int
-
-
-class KeyDaysAsked(NamedTuple):
-    """What one key viewed on the days of a time."""
-
-    key_id: str
-    first: date
-    last: date
-
-
-class DeprecatedAsked(NamedTuple):
-    """What one key asked for that will go away, since a day."""
-
-    key_id: str
-    since: date
-
-
-class RowsAsked(NamedTuple):
-    """A part of what one map says about one code."""
-
-    wanted: crosswalks.RowsWanted
-    on: Day
-
-    @classmethod
-    def of(
-        cls, found: Translation, direction: TranslationDirection, on: Day, first: int, start: int
-    ) -> Self:
-        """The rows of `found` from place `start` on; it must have a source and a map."""
-        assert found.source is not None
-        assert found.map_release is not None
-        ids = (found.source.id, found.map_release.id)
-        return cls(crosswalks.RowsWanted(*ids, direction, first, start), on)
-
-
-class BelowAsked(NamedTuple):
-    """A part of what one map says about the codes below one code."""
-
-    wanted: crosswalks.BelowWanted
-    on: Day
-
-    @classmethod
-    def of(
-        cls,
-        found: Translation,
-        direction: TranslationDirection,
-        on: Day,
-        first: int,
-        after_seq: int | None,
-    ) -> Self:
-        """The codes below the source of `found` after a place; it must have a source and a map."""
-        assert found.source is not None
-        assert found.map_release is not None
-        ids = (found.source.id, found.map_release.id)
-        return cls(crosswalks.BelowWanted(*ids, direction, first, after_seq), on)
-
-
-class TranslationsAsked(NamedTuple):
-    """What the maps say about one code, with the first of its rows."""
-
-    source: CodeKey
-    to: frozenset[CodeSystemKey] | None
-    direction: TranslationDirection
-    on: Day
-    first: int
-
-
-class RulesAsked(NamedTuple):
-    """A part of the rules that name one code."""
-
-    code_id: int
-    on: Day
-    first: int
-    start: int
 
 
 class Loaders:

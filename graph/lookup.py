@@ -8,7 +8,6 @@ import structlog
 
 from graph import ids
 from graph.day import EARLIEST, LATEST, Day
-from graph.loaders import CodeAsked
 from graph.types.codes import Code
 from graph.types.problems import (
     CodeCandidates,
@@ -17,6 +16,7 @@ from graph.types.problems import (
     ProblemCode,
     ServiceUnavailable,
 )
+from graph.wanted import CodeAsked
 from schema import codes as shapes
 from schema.codes import CodeMissing, CodeSystemKey, MissingReason
 from schema.errors import StoreUnavailable

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from graph import ids
 from graph.context import Context
-from graph.loaders import CodeAsked
 from graph.types.codes import Code, CodeSystem, CodeSystemRelease
 from graph.types.crosswalks import MapRelease
 from graph.types.relay import Node
+from graph.wanted import CodeAsked
 from schema import codes as shapes
 
 

@@ -9,13 +9,13 @@ from graph.context import Context
 from graph.day import Day
 from graph.identity import Visit
 from graph.licenses import as_licensed
-from graph.loaders import CodeAsked
 from graph.lookup import missing, unavailable
 from graph.sections import Grant, Reader, sections_of
 from graph.types.codes import Code
 from graph.types.pages import CodePage, CodePageResult, PageView, ViewLimitReached, locked_count
 from graph.types.problems import CodeCandidates, Forbidden, ProblemCode
 from graph.types.viewer import LimitKind
+from graph.wanted import CodeAsked
 from metering.digests import url_text
 from schema.codes import CodeKey, CodeMissing
 from schema.errors import StoreUnavailable

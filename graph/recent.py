@@ -10,10 +10,10 @@ import strawberry
 from db.usage_reads import views_of_viewer
 from graph import ids
 from graph.context import Context
-from graph.loaders import CodeAsked
 from graph.masking import ErrorCode, coded
 from graph.types.codes import Code
 from graph.types.relay import Connection, Edge, PageInfo, page_size
+from graph.wanted import CodeAsked
 from metering.log import OUTCOMES
 from schema import codes as shapes
 from schema.codes import CodeKey, CodeSystemKey

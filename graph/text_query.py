@@ -7,7 +7,6 @@ import strawberry
 from db.texts import text_versions
 from graph.access import staff_of
 from graph.context import Context, Info
-from graph.loaders import CodeAsked
 from graph.lookup import CodeKeyInput, missing, unavailable
 from graph.types.codes import Code
 from graph.types.problems import (
@@ -19,6 +18,7 @@ from graph.types.problems import (
     Unauthenticated,
 )
 from graph.types.texts import CommonLanguageVersion, CommonLanguageVersions
+from graph.wanted import CodeAsked
 from schema import codes as shapes
 from schema.accounts import Account
 from schema.errors import StoreUnavailable

@@ -12,7 +12,7 @@ from graph.fhir.naming import day_given, look_up, named
 from graph.fhir.outcomes import Json, Refused, absent, shown
 from graph.fhir.systems import OURS
 from graph.fhir.written import display, group, parameters, value, version
-from graph.loaders import ChildrenAsked, CodeOnDate
+from graph.wanted import ChildrenAsked, CodeOnDate
 from schema.codes import Code, CodeKind, CodeMissing, CodeStatus, CodeSystem
 
 _TAKEN = ("code", "system", "version", "coding", "date", "property")

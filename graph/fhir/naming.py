@@ -9,7 +9,7 @@ from graph.fhir.asking import Asking
 from graph.fhir.given import Coding, Given
 from graph.fhir.outcomes import Refused, absent, shown
 from graph.fhir.systems import day_in, is_in, releases_named, split
-from graph.loaders import CodeAsked
+from graph.wanted import CodeAsked
 from schema.codes import Code, CodeMissing, CodeStatus, CodeSystemKey, MissingReason
 
 _WORST_FIRST = (MissingReason.NOT_A_CODE, MissingReason.NOT_LOADED, MissingReason.UNKNOWN)

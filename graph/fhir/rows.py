@@ -7,7 +7,7 @@ from graph.context import Context
 from graph.day import Day
 from graph.fhir.outcomes import Refused
 from graph.limits import Limits
-from graph.loaders import RowsAsked
+from graph.wanted import RowsAsked
 from schema.crosswalks import Translation, TranslationDirection
 
 FIELDS_OF_A_MATCH = 20

@@ -16,8 +16,8 @@ from graph.fhir.outcomes import Json, Refused
 from graph.fhir.question import Question, question_of
 from graph.fhir.rows import ROWS_AT_ONCE
 from graph.fhir.written import parameters, value
-from graph.loaders import TranslationsAsked
 from graph.lookup import NO_CODE
+from graph.wanted import TranslationsAsked
 from schema.codes import Code, CodeKey, MissingReason, normalize
 from schema.crosswalks import Translation, TranslationStatus
 

@@ -9,7 +9,6 @@ from graph import ids
 from graph.context import Info
 from graph.day import Day
 from graph.licenses import is_withheld, text_of
-from graph.loaders import ChildrenAsked, CodeOnDate
 from graph.types.holdings import MissingRelease
 from graph.types.relay import (
     FIRST_DEFAULT,
@@ -20,6 +19,7 @@ from graph.types.relay import (
     page_size,
     position_after,
 )
+from graph.wanted import ChildrenAsked, CodeOnDate
 from schema import codes as shapes
 from schema.codes import CodeKind, CodeStatus, CodeSystemKey
 

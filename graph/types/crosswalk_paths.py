@@ -6,10 +6,10 @@ import strawberry
 
 from graph.context import Info
 from graph.day import Day
-from graph.loaders import PathsAsked
 from graph.types.codes import Code
 from graph.types.crosswalks import Crosswalk, MapRelease
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First, page_size, start_after
+from graph.wanted import PathsAsked
 from schema import crosswalk_paths as shapes
 from schema.codes import CodeKey, CodeSystemKey
 from schema.crosswalks import Relationship, TranslationStatus

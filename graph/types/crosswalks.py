@@ -10,7 +10,6 @@ import strawberry
 from graph import ids
 from graph.context import Info
 from graph.day import Day
-from graph.loaders import BelowAsked, RowsAsked
 from graph.types.codes import Code
 from graph.types.relay import (
     FIRST_DEFAULT,
@@ -22,6 +21,7 @@ from graph.types.relay import (
     position_after,
     start_after,
 )
+from graph.wanted import BelowAsked, RowsAsked
 from schema import crosswalks as shapes
 from schema.codes import CodeKind
 from schema.crosswalks import Relationship, TranslationDirection, TranslationStatus

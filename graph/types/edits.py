@@ -8,10 +8,10 @@ import strawberry
 
 from graph.context import Info
 from graph.day import Day
-from graph.loaders import RulesAsked
 from graph.types.codes import Code
 from graph.types.facts import FactRelease
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First, page_size, start_after
+from graph.wanted import RulesAsked
 from schema import codes
 from schema import edits as shapes
 from schema.edits import (

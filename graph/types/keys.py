@@ -8,7 +8,6 @@ from graph import ids
 from graph.access import lacks
 from graph.context import Info
 from graph.deprecation import deprecations
-from graph.loaders import DeprecatedAsked, KeyDaysAsked
 from graph.lookup import unavailable
 from graph.people.keys import prefix_of
 from graph.types.key_usage import (
@@ -23,6 +22,7 @@ from graph.types.key_usage import (
     deprecated_use,
 )
 from graph.types.problems import InvalidInput
+from graph.wanted import DeprecatedAsked, KeyDaysAsked
 from metering.shards import shard_of
 from schema import accounts as shapes
 from schema.accounts import ApiScope

@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from db.pool import Database
-from graph import app
+from graph import app, views
 from graph.context import Services
 from graph.networks import NetworkNames
 from graph.people.tokens import session_cookie
@@ -180,7 +180,7 @@ async def site_on(database: Database, redis_url: str, clock: Clock) -> AsyncIter
         networks = NetworkNames(database, services.meter, AdmissionRule())
         guests = app._guests(settings, SECRET, services.plans, networks)
         visitors = Visitors(guests, database, COOKIE, clock, services.keys.holder)
-        view = app._view(settings, services, visitors)
+        view = views.graphql_view(settings, services, visitors)
         transport = httpx2.ASGITransport(app=view)
         async with httpx2.AsyncClient(
             transport=transport, base_url="http://codestile.test", timeout=60

@@ -17,7 +17,7 @@ from db.pool import Database
 from graph import ids
 from graph.api import api
 from graph.documents import core_schema
-from graph.estimate import ListFinder, fields_asked
+from graph.estimate import Estimator, cost_of, fields_asked
 from graph.limits import LIMITS
 from schema.people import ViewerKind
 from tests.graph.conftest import asking, services_on
@@ -221,9 +221,10 @@ def test_a_full_batch_of_groups_is_within_what_a_partner_may_ask() -> None:
     (operation,) = document.definitions
     assert isinstance(operation, OperationDefinitionNode)
 
-    asked = fields_asked(ListFinder(schema, {}, operation).lists(), {})
+    estimate = Estimator(schema, {}, operation).estimate()
 
-    assert asked < LIMITS[ViewerKind.PARTNER].answer_fields
+    assert fields_asked(estimate, {}) < LIMITS[ViewerKind.PARTNER].answer_fields
+    assert cost_of(estimate, {}) <= LIMITS[ViewerKind.PARTNER].cost
 
 
 class Watched(Database):

@@ -10,10 +10,10 @@ from db.plans import PlanBook
 from graph.context import Context
 from graph.identity import Minted, Visit
 from graph.limits import LIMITS
-from graph.loaders import CodeAsked
 from graph.opening import open_page
 from graph.types.pages import CodePage, ViewLimitReached
 from graph.types.problems import ProblemCode, ServiceUnavailable
+from graph.wanted import CodeAsked
 from metering.meter import LedgerMeter
 from metering.policy import AdmissionRule
 from metering.shards import shard_of

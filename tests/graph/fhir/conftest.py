@@ -10,7 +10,7 @@ import pytest
 from fhir.resources import get_fhir_model_class as r5_class
 from fhir.resources.R4B import get_fhir_model_class as r4_class
 
-from graph import app
+from graph import app, views
 from graph.context import Services
 from graph.networks import NetworkNames
 from graph.people.visitors import Visitors
@@ -132,7 +132,7 @@ async def fhir(catalogue_url: str, redis_url: str) -> AsyncIterator[Fhir]:
         networks = NetworkNames(database, services.meter, AdmissionRule())
         guests = app._guests(settings, SECRET, services.plans, networks)
         visitors = Visitors(guests, database, COOKIE, clock, services.keys.holder)
-        view = app._fhir(settings, services, visitors, Turns())
+        view = views.fhir_view(settings, services, visitors, Turns())
         transport = httpx2.ASGITransport(app=view)
         async with httpx2.AsyncClient(
             transport=transport, base_url="http://codestile.test", timeout=60

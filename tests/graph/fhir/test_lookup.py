@@ -261,9 +261,12 @@ async def test_what_cannot_be_told_is_refused_with_a_sentence(
     assert len(refused[2]) < 400
 
 
+HCPCS = "http://www.cms.gov/Medicare/Coding/HCPCSReleaseCodeSets"
+
+
 async def test_what_is_not_loaded_is_told_apart_from_what_does_not_exist(fhir: Any) -> None:
     unknown = await fhir.nobody.get(LOOKUP, system=ICD10, code="K83.12345")
-    absent = await fhir.nobody.get(LOOKUP, system="urn:codestile:system:MDC", code="05")
+    absent = await fhir.nobody.get(LOOKUP, system=HCPCS, code="A0021")
 
     def problem(response: Any) -> Any:
         return response.json()["issue"][0]["details"]["coding"][0]["code"]
