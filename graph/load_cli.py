@@ -1,5 +1,6 @@
 """The commands that load official files into the catalogue."""
 
+import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,11 +22,25 @@ load_app = typer.Typer(
     help="Load official files into the catalogue; alone, tell what is loaded and what is missing.",
 )
 
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+
+
+def checked_label(text: str | None) -> str | None:
+    """The label of an edition as it was given, or none; raises BadParameter for no label."""
+    if text is None or _LABEL.fullmatch(text):
+        return text
+    rule = "1 to 40 letters, digits, dots, hyphens and low lines, a letter or digit first"
+    raise typer.BadParameter(f"A label has {rule}.", param_hint="--release")
+
+
 File = Annotated[
     Path, typer.Argument(help="The file as its agency publishes it, bare or in its zip archive.")
 ]
 Label = Annotated[
-    str, typer.Option("--release", help="The edition, in the publisher's words: FY2027.")
+    str,
+    typer.Option(
+        "--release", callback=checked_label, help="The edition, in the publisher's words: FY2027."
+    ),
 ]
 Effective = Annotated[
     datetime, typer.Option(formats=["%Y-%m-%d"], help="First day of the edition: 2026-10-01.")

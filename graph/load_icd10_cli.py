@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from graph.command import Data
-from graph.load_cli import File, Trial, day, load_files
+from graph.load_cli import File, Trial, checked_label, day, load_files
 
 if TYPE_CHECKING:
     from db.load.listed import ListForm
@@ -16,7 +16,11 @@ icd10_app = typer.Typer()
 
 Named = Annotated[
     str | None,
-    typer.Option("--release", help="The edition, FY2027; else as the name of the list tells it."),
+    typer.Option(
+        "--release",
+        callback=checked_label,
+        help="The edition, FY2027; else as the name of the list tells it.",
+    ),
 ]
 Begins = Annotated[
     datetime | None,

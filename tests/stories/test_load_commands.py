@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from db.embedded import StoreUrls
 from tests.official.editions import NEW, OLD, zipped
 from tests.stories.conftest import run_codestile
@@ -46,6 +48,29 @@ async def test_an_option_that_would_be_lost_is_refused(tmp_path: Path) -> None:
 
     assert (code, errors) == (1, "codestile: give --data behind default: it is its option\n")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("label", ["", " FY2027", "FY2027\nstale", "FY|2027", "x" * 41])
+@pytest.mark.parametrize("command", ["icd10cm-order", "gem"])
+async def test_a_label_that_is_none_is_refused_before_anything_is_touched(
+    tmp_path: Path, command: str, label: str
+) -> None:
+    data = tmp_path / "stores"
+
+    code, output, errors = await run_codestile(
+        None,
+        *("load", command, str(tmp_path / "list.zip"), "--data", str(data)),
+        *("--release", label, "--effective", "2026-10-01"),
+    )
+
+    assert (code, output) == (2, "")
+    assert "A label has 1 to 40 letters, digits, dots, hyphens and low lines" in _unfolded(errors)
+    assert not data.exists()
+
+
+def _unfolded(errors: str) -> str:
+    """What stands in the box that errors are drawn in."""
+    return " ".join(errors.replace("│", " ").split())
 
 
 def _line(output: str, subject: str) -> str:
