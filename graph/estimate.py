@@ -27,6 +27,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
+    NullValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
@@ -135,11 +136,12 @@ def _given(value: object, otherwise: int) -> int:
         return otherwise
     if isinstance(value, list):
         return len(value)
-    return _page(value) if isinstance(value, int) else 1
+    # JSON's 100.0 is an Int as well; True is none.
+    return _page(value) if isinstance(value, int | float) else 1
 
 
-def _page(first: int) -> int:
-    return min(max(first, 0), PAGE_MAX)
+def _page(first: float) -> int:
+    return int(min(max(first, 0), PAGE_MAX))
 
 
 class Estimator:
@@ -258,12 +260,13 @@ class Estimator:
 
 
 def _literal(value: ValueNode | None, default: int) -> int:
-    """The size a literal says; the default when there is none, or null."""
+    """The size a literal says; the default when there is none, or null. What stands for a list
+    without its brackets is a list of one."""
+    if value is None or isinstance(value, NullValueNode):
+        return default
     if isinstance(value, IntValueNode):
         return _page(int(value.value))
-    if isinstance(value, ListValueNode):
-        return len(value.values)
-    return default
+    return len(value.values) if isinstance(value, ListValueNode) else 1
 
 
 def _default_page(field: GraphQLField) -> int:

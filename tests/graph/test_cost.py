@@ -71,7 +71,15 @@ CHILDREN = "query ($n: Int = 20) " + of_code(
 
 @pytest.mark.parametrize(
     ("variables", "points"),
-    [({}, 2 + 20), ({"n": 7}, 2 + 7), ({"n": None}, 2 + 20), ({"n": 5_000}, 2 + 100)],
+    [
+        ({}, 2 + 20),
+        ({"n": 7}, 2 + 7),
+        ({"n": 7.0}, 2 + 7),
+        ({"n": None}, 2 + 20),
+        ({"n": 5_000}, 2 + 100),
+        ({"n": -(10**400)}, 2),
+        ({"n": 1e300}, 2 + 100),
+    ],
 )
 def test_a_page_is_counted_by_its_first(variables: dict[str, Any], points: int) -> None:
     """The code and its connection, then one for each node; edges and page info are free."""
@@ -83,6 +91,20 @@ def test_pages_in_pages_multiply() -> None:
     nested = page % (10, page % (3, "title"))
 
     assert cost(of_code(f"... on Code {{ {nested} }}")) == 1 + 1 + 10 * (1 + 1 + 3)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """{ codes(refs: {value: "I10"}) { result { ... on Code { title } } } }""",
+        """query ($refs: [CodeRef!]! = {value: "I10"}) {
+             codes(refs: $refs) { result { ... on Code { title } } } }""",
+        """{ codes(refs: [{value: "I10"}]) { result { ... on Code { title } } } }""",
+        """{ nodes(ids: "an id") { ... on Code { parent { title } } } }""",
+    ],
+)
+def test_one_that_stands_for_a_list_is_counted_as_a_list_of_it(text: str) -> None:
+    assert cost(text) == 1 + 1
 
 
 @pytest.mark.parametrize(("count", "points"), [(1, 1 + 2 + 1), (100, 1 + 100 * (2 + 1))])
