@@ -275,3 +275,21 @@ async def test_fhir_is_paid_from_the_same_bucket(site: Site) -> None:
     assert int(refused.headers["Retry-After"]) > 0
     [issue] = refused.json()["issue"]
     assert (issue["code"], issue["diagnostics"][:20]) == ("throttled", "This costs 20 points")
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "points"),
+    [("CodeSystem/$validate-code", 200, 20), ("ConceptMap/$translate", 403, 60)],
+)
+async def test_each_coding_of_a_concept_is_paid(
+    site: Site, operation: str, status: int, points: int
+) -> None:
+    browser = await site.browser()
+    coding = {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I10"}
+    concept = {"name": "codeableConcept", "valueCodeableConcept": {"coding": [coding] * 20}}
+    body = {"resourceType": "Parameters", "parameter": [concept]}
+
+    answered = await browser.client.post(f"/fhir/{operation}", json=body)
+
+    assert answered.status_code == status
+    assert answered.headers["RateLimit-Remaining"] == str(5_000 - points)
