@@ -39,7 +39,7 @@ from graphql import (
     is_list_type,
 )
 
-from graph.weights import PAGE_MAX, assumed_length, slicing_argument, weight_of
+from graph.weights import ASSUMED_LENGTHS, PAGE_MAX, assumed_length, slicing_argument, weight_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,9 +243,9 @@ class Estimator:
         if slicing is not None:
             default = _default_page(field) if slicing == "first" else 0
             return self._sized_by(given.get(slicing), default)
-        if not is_list_type(get_nullable_type(field.type)) or is_paged:
-            return None
-        return assumed_length(coordinate)
+        answered = get_nullable_type(field.type)
+        is_own = not is_paged or coordinate in ASSUMED_LENGTHS
+        return assumed_length(coordinate) if is_own and is_list_type(answered) else None
 
     def _sized_by(self, value: ValueNode | None, default: int) -> int | VariableSize:
         if isinstance(value, VariableNode):

@@ -117,6 +117,30 @@ def test_a_batch_is_counted_by_its_list_and_rows_by_twentieths(count: int, point
     assert cost(text, sources=[{"system": "ICD10CM", "value": "I10"}] * count) == points
 
 
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        # Twenty findings a code, a twentieth each.
+        (
+            """query ($codes: [CodeKeyInput!]!) { excludesConflicts(codes: $codes) {
+                 ... on ExcludesCheck { findings { note giver { title } } } } }""",
+            1 + 3 * 20 * 0.05,
+        ),
+        # What hangs on each secondary diagnosis is read as often as there may be any.
+        (
+            """query ($codes: [String!]!) {
+                 drgCandidates(principalDiagnosis: "I10", secondaryDiagnoses: $codes) {
+                   ... on DrgCandidates { secondaryDiagnoses { code { parent { title } } } } } }""",
+            1 + 100 * (0.05 + 1),
+        ),
+    ],
+)
+def test_lists_that_grow_with_what_is_asked_are_counted_as_long_as_they_get(
+    text: str, points: int
+) -> None:
+    assert cost(text, codes=[{"system": "ICD10CM", "value": "I10"}] * 3) == points
+
+
 def test_a_page_of_a_code_costs_the_same_whatever_it_answers() -> None:
     """10 for the page; of the two answers that hold it the one with the refusal is dearer by its
     allowance and page."""
