@@ -53,14 +53,10 @@ async def _tried(
 async def _loaded(
     connection: Connection, steps: Iterable[Step], progress: Progress
 ) -> list[LoadReport]:
-    return [
-        report for step in steps for report in await _load_one(connection, step, progress)
-    ]
+    return [report for step in steps for report in await _load_one(connection, step, progress)]
 
 
-async def _load_one(
-    connection: Connection, step: Step, progress: Progress
-) -> Sequence[LoadReport]:
+async def _load_one(connection: Connection, step: Step, progress: Progress) -> Sequence[LoadReport]:
     async with connection.transaction():
         # A role may have a limit that is meant for readers.
         await connection.execute("SET LOCAL statement_timeout = 0")
