@@ -213,7 +213,7 @@ async def test_a_tabular_list_of_other_codes_is_refused(
         await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2026, NEW), xml)
 
     assert str(refused.value) == (
-        "icd10cm-order-2026.txt:3: has the code A002 where icd10cm-tabular-2025.xml has "
+        "icd10cm-order-2026.txt:3:1: has the code A002 where icd10cm-tabular-2025.xml has "
         "the code A001"
     )
     assert await releases_in(database) == []
