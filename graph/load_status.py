@@ -27,12 +27,21 @@ def advice(holdings: Sequence[Holding], commands: Collection[str]) -> Iterator[s
     `commands` are those of `codestile load` that there are: no other is advised.
     """
     wanted = [(held.origin, held) for held in holdings if held.origin and not held.is_complete]
-    for origin, group in groupby(wanted, key=lambda pair: pair[0]):
+    for (origin, is_loaded), group in groupby(wanted, key=_way):
         yield ", ".join(held.subject for _, held in group)
         if origin.page:
             yield f"  from {origin.page}"
-        yield f"  by {_command(origin)}" if origin.command in commands else "  no command loads it"
+        yield f"  {_how(origin, commands, is_loaded=is_loaded)}"
 
 
-def _command(origin: Origin) -> str:
-    return " ".join(("codestile load", origin.command, *filter(None, [origin.file])))
+def _way(wanted: tuple[Origin, Holding]) -> tuple[Origin, bool]:
+    origin, held = wanted
+    return origin, held.label is not None
+
+
+def _how(origin: Origin, commands: Collection[str], *, is_loaded: bool) -> str:
+    if origin.command == "default" and is_loaded:
+        return "by a version of Codestile with a newer package: no command reads the file"
+    if origin.command not in commands:
+        return "no command loads it"
+    return " ".join(("by codestile load", origin.command, *filter(None, [origin.file])))
