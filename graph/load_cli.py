@@ -102,8 +102,8 @@ def tell_holdings(data: Path | None, commands: Collection[str]) -> None:
 
 
 @load_app.command("default")
-def load_default(data: Data = None) -> None:
+def load_default(dry_run: Trial = False, data: Data = None) -> None:
     """Load every release that the installed packages carry; loaded ones are left alone."""
     from db.load.default import steps_where_free
 
-    load_files(data, steps_where_free())
+    load_files(data, steps_where_free(), is_trial=dry_run)

@@ -24,22 +24,23 @@ def advice(holdings: Sequence[Holding], commands: Collection[str]) -> Iterator[s
 
     `commands` are those of `codestile load` that there are: no other is advised.
     """
-    wanted: dict[Origin, list[Holding]] = {}
+    wanted: dict[tuple[Origin, bool], list[Holding]] = {}
     for held in holdings:
         if held.origin and not held.is_complete:
-            wanted.setdefault(held.origin, []).append(held)
-    for origin, group in wanted.items():
+            wanted.setdefault((held.origin, held.label is not None), []).append(held)
+    for (origin, is_loaded), group in wanted.items():
         yield ", ".join(held.subject for held in group)
         if origin.page:
             yield f"  from {origin.page}"
-        is_there = origin.command in commands
-        yield f"  by {_command(origin, group[0])}" if is_there else "  no command loads it"
+        yield f"  {_way(origin, commands, group[0], is_loaded=is_loaded)}"
 
 
-def _command(origin: Origin, held: Holding) -> str:
-    if origin.file is None:
-        return f"codestile load {origin.command}, once an installed package carries it"
-    words = ["codestile load", origin.command, origin.file]
-    if held.missing and not origin.names_edition:
+def _way(origin: Origin, commands: Collection[str], held: Holding, *, is_loaded: bool) -> str:
+    if origin.command not in commands:
+        return "no command loads it"
+    if origin.file is None and is_loaded:
+        return "by a version of Codestile with a newer package: no command reads the file"
+    words = ["by codestile load", origin.command, *filter(None, [origin.file])]
+    if origin.file and held.missing and not origin.names_edition:
         words.append(f"--release {held.missing.label} --effective {held.missing.effective_from}")
     return " ".join(words)

@@ -52,12 +52,14 @@ class SourceFile:
             text = self.content.decode(encoding)
         except UnicodeDecodeError as odd:
             line = self.content.count(b"\n", 0, odd.start) + 1
-            raise FileRefused(
-                self.name, f"is not {_SPOKEN.get(encoding, encoding)} text", line=line
-            ) from odd
+            column = odd.start - self.content.rfind(b"\n", 0, odd.start)
+            reason = f"is not {_SPOKEN.get(encoding, encoding)} text"
+            raise FileRefused(self.name, reason, line=line, column=column) from odd
         lines = text.splitlines()
         if not may_end_open and not text.endswith(("\n", "\r")):
-            raise FileRefused(self.name, "ends inside a line; the file is cut", line=len(lines))
+            *above, last = lines or [""]
+            reason = "ends inside a line; the file is cut"
+            raise FileRefused(self.name, reason, line=len(above) + 1, column=len(last) + 1)
         yield from enumerate(lines, start=1)
 
 
@@ -133,7 +135,7 @@ def refuse_wrong_count(file: SourceFile, found: int, expected: int | None) -> No
 def coded_lines(file: SourceFile, pattern: re.Pattern[str], encoding: str) -> dict[str, str]:
     """The title of each code in a file of lines `CODE TITLE`; the pattern has those two groups.
 
-    Refuses, with its line, what does not match and a code that comes twice.
+    Refuses, with its place, what does not match and a code that comes twice.
     """
     titles: dict[str, str] = {}
     for number, line in file.lines(encoding):

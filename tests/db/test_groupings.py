@@ -246,6 +246,7 @@ async def test_a_principal_diagnosis_that_is_none_has_no_candidates(catalogue: D
 
 async def test_excludes_are_found_in_both_directions_and_above(catalogue: Database) -> None:
     check = await excludes_between(catalogue, dx("E1122", "E1022"), TODAY)
+    assert check is not None
 
     assert [
         (item.verdict, item.code.display, item.other.display, item.giver.display, item.reference)
@@ -260,6 +261,7 @@ async def test_excludes_are_found_in_both_directions_and_above(catalogue: Databa
 
 async def test_a_range_of_a_chapter_names_every_code_in_it(catalogue: Database) -> None:
     check = await excludes_between(catalogue, dx("I10", "A150"), TODAY)
+    assert check is not None
 
     assert [
         (item.verdict, item.code.display, item.giver.display, item.reference)
@@ -279,6 +281,7 @@ async def test_a_condition_leaves_out_the_codes_that_do_not_meet_it(catalogue: D
     giver = rows[0]["value"]
 
     check = await excludes_between(catalogue, dx(giver, "T360X1A", "T360X5A", "T36"), TODAY)
+    assert check is not None
 
     met = [item for item in check.findings if item.condition == "fifth or sixth character 1-4"]
     assert [(item.other.display, item.verdict is ExcludesVerdict.DEPENDS) for item in met] == [
@@ -290,6 +293,8 @@ async def test_a_condition_leaves_out_the_codes_that_do_not_meet_it(catalogue: D
 async def test_what_cannot_be_checked_says_so_and_is_no_conflict(catalogue: Database) -> None:
     check = await excludes_between(catalogue, dx("E1122", "ZZZ", "E1122"), TODAY)
     before = await excludes_between(catalogue, dx("E1122", "E1022"), BEFORE)
+    assert check is not None
+    assert before is not None
 
     assert [item.status for item in check.codes] == [
         CheckStatus.CHECKED,

@@ -90,6 +90,31 @@ async def test_a_trial_tells_the_difference_and_keeps_nothing(
     assert await releases_in(database) == []
 
 
+async def test_the_loads_of_a_trial_see_what_those_before_them_did(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    years = ((2025, OLD), (2026, NEW))
+    steps = [list_step(ICD10CM_ORDER, zipped(tmp_path, year, rows)) for year, rows in years]
+
+    first, second = await load(database_url, steps, is_trial=True)
+
+    assert (first.added, first.changed, first.removed) == (5, 0, 0)
+    assert (second.added, second.changed, second.removed) == (3, 2, 1)
+    assert await releases_in(database) == []
+
+
+async def test_of_a_trial_that_is_refused_midway_nothing_is_kept(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    years = ((2026, NEW), (2025, OLD))
+    steps = [list_step(ICD10CM_ORDER, zipped(tmp_path, year, rows)) for year, rows in years]
+
+    with pytest.raises(ReleaseStands):
+        await load(database_url, steps, is_trial=True)
+
+    assert await releases_in(database) == []
+
+
 async def test_an_older_edition_is_refused(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
@@ -190,7 +215,7 @@ async def test_a_tabular_list_of_other_codes_is_refused(
         await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2026, NEW), xml)
 
     assert str(refused.value) == (
-        "icd10cm-order-2026.txt:3: has the code A002 where icd10cm-tabular-2025.xml has "
+        "icd10cm-order-2026.txt:3:1: has the code A002 where icd10cm-tabular-2025.xml has "
         "the code A001"
     )
     assert await releases_in(database) == []

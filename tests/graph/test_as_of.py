@@ -334,6 +334,8 @@ async def test_a_time_that_cannot_be_told_is_refused_as_data(
         ids.encode("change", "2025-10-01:x:1"),
         ids.encode("change", "2025-13-01:1:1"),
         ids.encode("change", f"2025-10-01:{2**31}:1"),
+        ids.encode("change", f"2025-10-01:1:-{2**31 + 1}"),
+        ids.encode("change", "2025-10-01:-1:1"),
         "nonsense",
     ],
 )
@@ -374,6 +376,30 @@ async def test_holdings_tell_systems_and_maps_with_what_is_missing_of_them(ask_a
     assert (gem["label"], gem["rowCount"], gem["missingRelease"]) == ("GEM-2", 1, None)
     absent = by_subject["GEM_I10_I9"]
     assert (absent["label"], absent["missingRelease"]["label"]) == (None, "GEM-FY2018")
+
+
+async def test_holdings_are_told_as_of_a_day(ask_as: Any) -> None:
+    guest = ask_as("GUEST")
+    asked = "{ holdings(asOf: %s) { subject label rowCount missingRelease { label } } }"
+
+    told = [(await guest(asked % f'"{day}"'))["holdings"] for day in ("2020-01-01", THEN, NOW)]
+
+    editions = []
+    for holdings in told:
+        (held,) = [held for held in holdings if held["subject"] == "ICD10CM"]
+        editions.append((held["label"], held["missingRelease"]))
+    assert editions == [
+        (None, {"label": "FY2020"}),
+        ("FY2025-APR", None),
+        ("FY2026", None),
+    ]
+
+
+async def test_no_holdings_are_told_as_of_a_day_that_cannot_be(ask_as: Any) -> None:
+    guest = ask_as("GUEST")
+
+    with pytest.raises(AssertionError, match="asOf must be from 1900-01-01 to 2199-12-31"):
+        await guest('{ holdings(asOf: "1066-10-14") { subject } }')
 
 
 async def test_code_systems_tell_which_edition_is_missing_and_where_to_get_it(
