@@ -322,6 +322,10 @@ async def test_statements_tell_the_operations_and_what_is_loaded(fhir: Any) -> N
         ICD10: [("FY2026-APR", True)],
         "http://www.cms.gov/Medicare/Coding/ICD10": [("FY2024", True)],
         ICD9: [("FY2015", False)],
+        "https://www.cms.gov/Medicare/Medicare-Fee-for-Service-Payment/AcuteInpatientPPS/"
+        "MS-DRG-Classifications-and-Software": [("v43.1", True)],
+        "urn:codestile:system:MDC": [("v43.1", True)],
+        "urn:codestile:system:HCC": [("PY2026", True)],
         "urn:codestile:system:DEMO": [("DEMO-2026", True), ("DEMO-2025", False)],
     }
     assert json.dumps(terminology).count("Demonstration codes are invented") == 1
