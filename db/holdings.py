@@ -11,10 +11,13 @@ from schema.holdings import Holding, MissingRelease
 _SQL = statements("holdings")
 
 
-async def holdings(database: Database, on: date) -> tuple[Holding, ...]:
+async def holdings(
+    database: Database, on: date, begun_by: date | None = None
+) -> tuple[Holding, ...]:
     """Every code system in its order, then every map and kind of facts by its name, with the
-    newest loaded release and whether another one should be in force on the day."""
-    found = [_holding(row) for row in await database.fetch(_SQL["holdings"], on)]
+    newest loaded release and whether another one should be in force on the day. Releases that begin
+    after `begun_by` are left out of sight; None for none, so that one loaded ahead is told."""
+    found = [_holding(row) for row in await database.fetch(_SQL["holdings"], on, begun_by)]
     loaded = {holding.subject for holding in found}
     absent = [_absent(subject) for subject in origins() if subject not in loaded]
     return (*found, *absent)

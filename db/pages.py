@@ -6,7 +6,15 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-from db.codes import CodeRef, Row, codes_in, lookup_of, map_release_of, ref_arguments
+from db.codes import (
+    CodeRef,
+    Row,
+    codes_in,
+    lookup_of,
+    map_release_of,
+    ref_arguments,
+    with_stale_reason,
+)
 from db.crosswalks import translation_of
 from db.edits import add_on_of, pair_edit_of, unit_limit_of
 from db.fees import relative_value_of, relative_values_in
@@ -24,6 +32,7 @@ from schema.pages import (
     Page,
     PageText,
     PaymentFact,
+    SectionEdition,
     SectionKind,
     SectionSource,
     notes_in_force,
@@ -52,7 +61,7 @@ def _page_of(ref: CodeRef, rows: Sequence[Row], on: date) -> PageLookup:
     if not isinstance(meant, Code):
         return meant
     if meant.release is None:
-        message = f"{meant.display} is named by a map only; no release that describes it is loaded."
+        message = f"No release that describes {meant.display} is loaded; other files name it."
         return CodeMissing(requested=ref[1], reason=MissingReason.NOT_LOADED, message=message)
     return _page(meant, next(row for row in rows if row["id"] == meant.id), on)
 
@@ -86,6 +95,7 @@ def _page(code: Code, row: Row, on: date) -> Page:
         relative_values=tuple(map(relative_value_of, relative_values_in(row["relative_values"]))),
         history=tuple(map(HistoryEntry.model_validate, _parsed(row["history"]))),
         sources=tuple(map(SectionSource.model_validate, _parsed(row["sources"]))),
+        editions=tuple(map(_edition, _parsed(row["section_editions"]))),
     )
 
 
@@ -125,6 +135,10 @@ def _groupings(row: Row, codes: Mapping[int, Code]) -> tuple[Grouping, ...]:
     editions = editions_in(row["editions"])
     said = [grouping_of(found, codes, editions) for found in _parsed(row["groupings"])]
     return tuple(sorted(said, key=lambda grouping: list(GroupingKind).index(grouping.kind)))
+
+
+def _edition(told: dict[str, Any]) -> SectionEdition:
+    return SectionEdition.model_validate({**told, "release": with_stale_reason(told["release"])})
 
 
 def _parsed(array: str | None) -> list[dict[str, Any]]:

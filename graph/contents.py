@@ -5,6 +5,7 @@ from graph.types import sections as types
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
 from graph.types.edits import UnitLimit
+from graph.types.facts import FactRelease
 from graph.types.fees import ServiceValue
 from graph.types.groupings import Grouping
 from schema.crosswalks import TranslationDirection
@@ -85,7 +86,12 @@ def _crosswalks(page: Page, on: Day) -> types.CrosswalksContent:
 
 def _edits(page: Page, on: Day) -> types.CodeEditsContent:
     limits = [UnitLimit.of(limit) for limit in page.unit_limits]
-    return types.CodeEditsContent(unit_limits=limits, shape=page, on=on)
+    releases = _releases(SectionKind.CODE_EDITS, page)
+    return types.CodeEditsContent(unit_limits=limits, releases=releases, shape=page, on=on)
+
+
+def _releases(kind: SectionKind, page: Page) -> list[FactRelease]:
+    return [FactRelease.of(one.release) for one in page.editions if kind in one.sections]
 
 
 def _payment(page: Page, on: Day) -> types.CoverageAndPaymentContent:
@@ -96,6 +102,7 @@ def _payment(page: Page, on: Day) -> types.CoverageAndPaymentContent:
         ],
         groupings=[Grouping.of(grouping, on) for grouping in page.groupings],
         relative_values=[ServiceValue.of(page.code.key, value) for value in page.relative_values],
+        releases=_releases(SectionKind.COVERAGE_AND_PAYMENT, page),
     )
 
 

@@ -10,7 +10,7 @@ from db.holdings import holdings
 from graph.access import may_not_ask_catalogue
 from graph.context import Context, Info
 from graph.day import EARLIEST, LATEST, Day
-from graph.lookup import unavailable
+from graph.lookup import AsOf, day_of, unavailable
 from graph.masking import ErrorCode, coded
 from graph.types.changes import CodeChanges, place_of
 from graph.types.holdings import Holding
@@ -37,12 +37,16 @@ class ReleaseQueries:
     """What is asked about releases."""
 
     @strawberry.field
-    async def holdings(self, info: Info) -> list[Holding] | None:
+    async def holdings(self, info: Info, as_of: AsOf = None) -> list[Holding] | None:
         """Every code system, map and kind of facts: the newest edition loaded here, which one is
-        missing today, and where it is published. Null, with an error, while the catalogue does
-        not answer."""
-        context = info.context
-        found = await holdings(context.services.database, context.today.date)
+        missing, and where it is published. As of a named day, what had begun and what was missing
+        by then; else editions that are loaded ahead of their day are told too. Null, with an
+        error, while the catalogue does not answer."""
+        on = day_of(as_of, info.context.today)
+        if isinstance(on, InvalidInput):
+            raise coded(ErrorCode.BAD_USER_INPUT, on.message)
+        begun_by = on.date if on.is_named else None
+        found = await holdings(info.context.services.database, on.date, begun_by)
         return [Holding.of(held) for held in found]
 
     @strawberry.field

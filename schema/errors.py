@@ -97,16 +97,18 @@ class MigrationRefused(CodestileError):
 
 
 class FileRefused(CodestileError):
-    """An official file is not what its format promises; nothing of it was kept."""
+    """An official file is not what its format promises; nothing of it was kept.
 
-    def __init__(
-        self, file: str, reason: str, *, line: int | None = None, column: int | None = None
-    ) -> None:
-        place = file if line is None else f"{file}:{line}" + (f":{column}" if column else "")
+    Lines count from 1, and so do columns: characters of a text, cells of a table. What is wrong
+    with a line as a whole stands at its first column; a fault of the whole file has neither.
+    """
+
+    def __init__(self, file: str, reason: str, *, line: int | None = None, column: int = 1) -> None:
+        place = file if line is None else f"{file}:{line}:{column}"
         super().__init__(f"{place}: {reason}")
         self.file = file
         self.line = line
-        self.column = column
+        self.column = None if line is None else column
         self.reason = reason
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from schema.codes import Code, CodeSystemKey
 from schema.crosswalks import Translation
 from schema.edits import AddOnRule, CodePairEdit, UnitLimit
+from schema.facts import FactRelease
 from schema.groupings import Grouping
 from schema.references import NoteReference
 from schema.relative_values import RelativeValue
@@ -177,6 +178,14 @@ class SectionSource(Shape):
         return has_begun and (self.effective_to is None or on <= self.effective_to)
 
 
+class SectionEdition(Shape):
+    """A release of values about codes, in force on the day, and the sections that it fills."""
+
+    sections: tuple[SectionKind, ...]
+    """CODE_EDITS, COVERAGE_AND_PAYMENT or both."""
+    release: FactRelease
+
+
 class Page(Shape):
     """Everything known about one code on one date. Holds locked text: never published as it is."""
 
@@ -216,6 +225,9 @@ class Page(Shape):
     sources: tuple[SectionSource, ...]
     """What is loaded for modifiers, edits and payment of the code's system, whether or not it names
     the code: by section, oldest first."""
+    editions: tuple[SectionEdition, ...] = ()
+    """The releases of edits, limits, fees and coverage in force for the code's system, by kind:
+    what the values above are of, and whether they are stale. Groupings name their own."""
     title_copyright: str | None = None
     """The notice to show beside the titles of the code; None unless a licence asks for one."""
 

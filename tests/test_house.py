@@ -17,6 +17,8 @@ from graphql import build_schema, parse, validate
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from schema.codes import CodeSystemKey
+
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = ("graph", "metering", "db", "schema")
 """From the top down: a folder imports itself and what stands to its right."""
@@ -187,6 +189,21 @@ def test_every_example_query_is_listed() -> None:
 
 def _queries(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.graphql"))
+
+
+def test_every_system_has_a_page_with_all_that_must_be_known_of_it() -> None:
+    row = re.compile(r"^\| ([A-Z0-9_, ]+) \| \[.+?\]\((systems/.+?\.md)\)", re.MULTILINE)
+    rows = row.findall((ROOT / "docs" / "catalogue.md").read_text())
+
+    assert {key for keys, _ in rows for key in keys.split(", ")} == set(CodeSystemKey)
+    for _, page in rows:
+        text = (ROOT / "docs" / page).read_text()
+        lacking = [
+            word
+            for word in ("source|publisher", "licence", "editions?", "## Layout", "## Caveats")
+            if not re.search(rf"(?im)^(\| )?(\*\*)?({word})\b", text)
+        ]
+        assert lacking == [], page
 
 
 def test_every_setting_is_documented() -> None:

@@ -91,7 +91,8 @@ def _heading(text: str) -> str:
 def _row(file: SourceFile, number: int, texts: list[str]) -> AddOnRow:
     if len(texts) != len(_COLUMNS):
         reason = f"has {len(texts)} cells where {len(_COLUMNS)} are expected"
-        raise FileRefused(file.name, reason, line=number)
+        column = min(len(texts), len(_COLUMNS)) + 1
+        raise FileRefused(file.name, reason, line=number, column=column)
     cells = Cells(file, number)
     ends = [
         cells.day(place, texts[place], "YYYYDDD", "a last day or nothing")

@@ -29,7 +29,8 @@ def read(file: SourceFile) -> list[tuple[str, int]]:
     for line, row in rows:
         code = _CODE.fullmatch(row[0]) if len(row) == 3 else None
         if code is None or row[2] not in _INDICATORS:
-            raise FileRefused(file.name, "is not code, text and 0, 1 or 9", line=line)
+            reason = "is not code, text and 0, 1 or 9"
+            raise FileRefused(file.name, reason, line=line, column=3 if code else 1)
         if code[1] in found:
             raise FileRefused(file.name, f"{code[1]} comes twice", line=line)
         found[code[1]] = _INDICATORS[row[2]]

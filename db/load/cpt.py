@@ -109,7 +109,8 @@ def _parts(
         found = layout.fullmatch(line.rstrip())
         if found is None or not found[3].strip() or not found[3].isprintable():
             reason = f"is no line of the layout of {_name(file)}"
-            raise FileRefused(file.name, reason, line=number)
+            column = 6 if re.match(_NUMBER, line) else 1
+            raise FileRefused(file.name, reason, line=number, column=column)
         code, sequence, text = found.groups()
         yield number, code, sequence, text
 

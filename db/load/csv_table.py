@@ -1,4 +1,5 @@
-"""Tables of comma-separated values: rows with their lines, or a refusal that names the line."""
+"""Tables of comma-separated values: rows with their lines, or a refusal that names line and column,
+which is the number of the cell."""
 
 import csv
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,7 @@ def table_rows(file: SourceFile, columns: Sequence[str]) -> Iterator[tuple[int, 
     for line, row in rows:
         if len(row) != len(columns):
             reason = f"has {len(row)} values where {len(columns)} are expected"
-            raise FileRefused(file.name, reason, line=line)
+            raise FileRefused(file.name, reason, line=line, column=min(len(row), len(columns)) + 1)
         yield line, row
 
 

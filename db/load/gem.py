@@ -40,14 +40,14 @@ _FLAG_COLUMNS = ["flags", "approximate", "no_map", "combination", "scenario", "c
 
 
 class _Printed(NamedTuple):
-    """A row as printed, in upper case, and where each part stands; None in a CSV file."""
+    """A row as printed, in upper case, and the column of each part: its cell in a CSV file."""
 
     line: int
     source: str
     target: str
     flags: str
-    target_column: int | None = None
-    flags_column: int | None = None
+    target_column: int
+    flags_column: int
 
 
 def read(file: SourceFile, wanted: CodeMap | None = None) -> tuple[CodeMap, list[EdgeRow]]:
@@ -84,7 +84,7 @@ def _csv_rows(file: SourceFile) -> Iterator[_Printed]:
             if len(row) != 8 or list(row[2]) != row[3:]:
                 reason = "is not source, target and five flags"
                 raise FileRefused(file.name, reason, line=rows.line_num)
-            yield _Printed(rows.line_num, row[0].upper(), row[1].upper(), row[2])
+            yield _Printed(rows.line_num, row[0].upper(), row[1].upper(), row[2], 2, 3)
     except csv.Error as broken:
         raise FileRefused(file.name, f"is not CSV: {broken}", line=rows.line_num) from broken
 
@@ -115,7 +115,7 @@ def _is_target(row: _Printed, one: CodeMap) -> bool:
 def _misfit(file: str, row: _Printed, possible: Sequence[CodeMap]) -> FileRefused:
     if not any(_is_source(row, one) for one in possible):
         reason = f"{row.source} is no source of {_listed(possible)}"
-        return FileRefused(file, reason, line=row.line, column=row.target_column and 1)
+        return FileRefused(file, reason, line=row.line)
     reason = f"{row.target} is no target of {row.source} in {_listed(possible)}"
     return FileRefused(file, reason, line=row.line, column=row.target_column)
 

@@ -59,9 +59,12 @@ def _lines(file: SourceFile) -> Iterator[Line]:
         if _RECORD.match(text):
             if not _NEEDED[text[10]] <= len(text) <= _LENGTH:
                 reason = f"has {len(text)} columns where {_LENGTH} are expected"
-                raise FileRefused(file.name, reason, line=number)
+                column = min(len(text), _LENGTH) + 1
+                raise FileRefused(file.name, reason, line=number, column=column)
             if not (text.isascii() and text.isprintable()):
-                raise FileRefused(file.name, "is a record that is not ASCII text", line=number)
+                column = next(at for at, odd in enumerate(text, start=1) if not " " <= odd <= "~")
+                reason = "is a record that is not ASCII text"
+                raise FileRefused(file.name, reason, line=number, column=column)
             yield Line(number, {name: _cut(text, *place) for name, place in _PLACES.items()})
         elif len(text) >= _NEEDED["3"]:
             raise FileRefused(file.name, "is neither a record nor a remark", line=number)

@@ -72,7 +72,7 @@ def _setting(cells: list[str]) -> UnitSetting | None:
 def _row(file: SourceFile, line: int, texts: list[str]) -> UnitRow:
     if len(texts) != 4:
         reason = f"has {len(texts)} cells where 4 are expected"
-        raise FileRefused(file.name, reason, line=line)
+        raise FileRefused(file.name, reason, line=line, column=min(len(texts), 4) + 1)
     cells = Cells(file, line)
     code, units, adjudication, rationale = texts
     said = cells.matching(2, adjudication, _ADJUDICATION, "an adjudication indicator 1, 2 or 3")

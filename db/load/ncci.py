@@ -118,7 +118,8 @@ class _Reader:
         """Keep what each text of a line means; raises FileRefused where one means nothing."""
         if len(texts) != 7:
             reason = f"has {len(texts)} columns where 7 are expected"
-            raise FileRefused(self._file.name, reason, line=number)
+            column = (*_starts(texts), len("\t".join(texts)) + 1)[min(len(texts), 7)]
+            raise FileRefused(self._file.name, reason, line=number, column=column)
         cells = Cells(self._file, number, _starts(texts))
         one, two, star, since, until, indicator, reason = texts
         for place, code in ((0, one), (1, two)):

@@ -36,7 +36,8 @@ def read(file: SourceFile) -> list[RelativeValueRow]:
 
 def _row(file: SourceFile, number: int, line: str) -> RelativeValueRow:
     if len(line.rstrip()) > _LENGTH:
-        raise FileRefused(file.name, f"is longer than {_LENGTH} characters", line=number)
+        reason = f"is longer than {_LENGTH} characters"
+        raise FileRefused(file.name, reason, line=number, column=_LENGTH + 1)
     for place in _BETWEEN:
         if line[place] != " ":
             reason = "is not blank between two columns"

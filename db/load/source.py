@@ -16,6 +16,14 @@ from schema.pages import SectionKind
 
 LABEL_MAX_LENGTH = 60
 """Characters of the name of a release, which is part of its id (graph/ids.py bounds those)."""
+_SPOKEN = {
+    "ascii": "ASCII",
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "cp1252": "Windows-1252",
+    "latin-1": "Latin-1",
+}
+"""Encodings of official files, as messages call them."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +54,14 @@ class SourceFile:
             text = self.content.decode(encoding)
         except UnicodeDecodeError as odd:
             line = self.content.count(b"\n", 0, odd.start) + 1
-            raise FileRefused(self.name, f"is not {encoding} text", line=line) from odd
+            column = odd.start - self.content.rfind(b"\n", 0, odd.start)
+            reason = f"is not {_SPOKEN.get(encoding, encoding)} text"
+            raise FileRefused(self.name, reason, line=line, column=column) from odd
         lines = text.splitlines()
         if not may_end_open and not text.endswith(("\n", "\r")):
-            raise FileRefused(self.name, "ends inside a line; the file is cut", line=len(lines))
+            *above, last = lines or [""]
+            reason = "ends inside a line; the file is cut"
+            raise FileRefused(self.name, reason, line=len(above) + 1, column=len(last) + 1)
         yield from enumerate(lines, start=1)
 
 
@@ -131,7 +143,7 @@ def refuse_wrong_count(file: SourceFile, found: int, expected: int | None) -> No
 def coded_lines(file: SourceFile, pattern: re.Pattern[str], encoding: str) -> dict[str, str]:
     """The title of each code in a file of lines `CODE TITLE`; the pattern has those two groups.
 
-    Refuses, with its line, what does not match and a code that comes twice.
+    Refuses, with its place, what does not match and a code that comes twice.
     """
     titles: dict[str, str] = {}
     for number, line in file.lines(encoding):

@@ -2,14 +2,14 @@
 -- The newest loaded release of every code system, map and kind of facts, null columns where none
 -- is, and the newest edition that the calendar knows of when it began after that one: systems in
 -- their order, then maps and facts by kind.
--- $1 the day that staleness is judged on.
+-- $1 the day that staleness is judged on; $2 the day by which an edition must have begun, null for any.
 WITH subject AS (
     SELECT s.position::integer AS position, s.key AS subject, r.label, r.effective_from, r.row_count
     FROM code_system s
     LEFT JOIN LATERAL (
         SELECT r.label, lower(r.valid) AS effective_from, r.code_count AS row_count
         FROM code_release r
-        WHERE r.system = s.key
+        WHERE r.system = s.key AND ($2::date IS NULL OR lower(r.valid) <= $2)
         ORDER BY lower(r.valid) DESC
         LIMIT 1
     ) r ON true
@@ -26,6 +26,7 @@ WITH subject AS (
         SELECT m.label, lower(m.valid) AS effective_from, m.row_count
         FROM map_release m
         WHERE m.kind = k.kind
+          AND ($2::date IS NULL OR lower(m.valid) IS NULL OR lower(m.valid) <= $2)
         ORDER BY lower(m.valid) DESC NULLS LAST
         LIMIT 1
     ) r ON true
@@ -36,6 +37,7 @@ WITH subject AS (
         SELECT f.label, lower(f.valid) AS effective_from, f.row_count
         FROM fact_release f
         WHERE f.kind = k.kind
+          AND ($2::date IS NULL OR lower(f.valid) IS NULL OR lower(f.valid) <= $2)
         ORDER BY lower(f.valid) DESC NULLS LAST
         LIMIT 1
     ) r ON true

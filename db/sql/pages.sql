@@ -2,7 +2,7 @@
 -- What each reference may mean, as `codes_by_ref` of codes.sql gives it; where that is one code that
 -- a release describes, its page as JSON: notes with what they name, texts, modifiers, edits, add-on
 -- rules, unit limits, payment, groupings and their editions, relative values, history, what was coded
--- before and later, maps, the releases that fill sections of its system, the facts of every code that
+-- before and later, maps, the releases that fill sections of its system, in force or ever, the facts of every code that
 -- these name, and all releases.
 -- $1 systems, null for any; $2 stored values, as many; $3 the day asked about; $4 most rows of each
 -- translation, of edits and of add-on rules.
@@ -32,7 +32,8 @@ SELECT
     a.id, a.system, a.value, a.seq, a.starts, a.ends_before, a.kind, a.parent_id, a.is_billable,
     a.title, a.short_title, a.is_system_loaded, r.body AS release,
     p.notes, p.texts, p.modifiers, p.edits, p.add_ons, p.unit_limits, p.payment, p.groupings,
-    p.editions, p.relative_values, p.history, p.conversions, p.maps, p.sources, p.codes,
+    p.editions, p.relative_values, p.history, p.conversions, p.maps, p.sources,
+    p.section_editions, p.codes,
     CASE WHEN a.has_page THEN (SELECT jsonb_agg(r.body) FROM release r) END AS releases
 FROM meant a
 LEFT JOIN LATERAL (
@@ -191,6 +192,13 @@ LEFT JOIN LATERAL (
              CROSS JOIN unnest(f.sections) AS filled (section)
              WHERE a.system = ANY (f.systems)
          ) o) AS sources,
+        (SELECT jsonb_agg(
+             jsonb_build_object('sections', f.sections, 'release', r.body) ORDER BY r.kind, r.id)
+         FROM fact_releases_on($3::date) r
+         JOIN fact_release f ON f.id = r.id
+         WHERE a.system = ANY (r.systems) AND r.valid @> $3::date
+           -- Groupings name their own releases.
+           AND r.kind NOT IN ('SEVERITY', 'CHRONIC')) AS section_editions,
         (SELECT jsonb_agg(to_jsonb(f))
          FROM named n CROSS JOIN LATERAL code_on(n.id, $3::date) f) AS codes
 ) p ON a.has_page

@@ -23,12 +23,21 @@ class CrosswalkHop:
     """The row of a map that was followed."""
     map_release: MapRelease
     """The edition that has it."""
+    is_stale: bool
+    """Whether a newer edition should be in force on the date asked about."""
+    stale_reason: str | None
+    """Which edition that is and since when; null when this one is current."""
 
     @classmethod
     def of(cls, hop: shapes.CrosswalkHop, on: Day) -> Self:
         """The published form of a step as of `on`."""
-        release = MapRelease.of(hop.map_release)
-        return cls(crosswalk=Crosswalk.of(hop.row, on), map_release=release)
+        stale_reason = hop.map_release.stale_reason
+        return cls(
+            crosswalk=Crosswalk.of(hop.row, on),
+            map_release=MapRelease.of(hop.map_release),
+            is_stale=stale_reason is not None,
+            stale_reason=stale_reason,
+        )
 
 
 @strawberry.type

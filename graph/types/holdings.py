@@ -36,8 +36,8 @@ class Holding:
     row_count: int | None
     """Codes, rows or values in the edition."""
     missing_release: MissingRelease | None
-    """The edition that should be in force today and is not loaded; null where none is known to
-    be."""
+    """The edition that should be in force on the date asked about and is not loaded; null where
+    none is known to be."""
     source_page: str | None
     """The page of its publisher that offers its editions; null where there is none."""
 

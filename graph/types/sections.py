@@ -11,6 +11,7 @@ from graph.day import Day
 from graph.types.codes import Code
 from graph.types.crosswalks import Translation
 from graph.types.edits import AddOnRule, CodePairEdit, UnitLimit, add_ons_of, pairs_of
+from graph.types.facts import FactRelease
 from graph.types.fees import ServiceValue
 from graph.types.groupings import Grouping
 from graph.types.relay import FIRST_DEFAULT, After, Connection, First
@@ -131,6 +132,8 @@ class CodeEditsContent:
 
     unit_limits: list[UnitLimit]
     """One for each setting; empty when the loaded releases have none."""
+    releases: list[FactRelease]
+    """The editions in force that the rules and limits are of, and whether they are stale."""
     shape: strawberry.Private[Page]
     on: strawberry.Private[Day]
 
@@ -176,6 +179,9 @@ class CoverageAndPaymentContent:
     relative_values: list[ServiceValue]
     """What the physician fee schedule says: of the code alone first, then by modifier; empty when
     none is loaded or it does not have the code."""
+    releases: list[FactRelease]
+    """The editions in force that the facts and relative values are of, and whether they are stale;
+    groupings name their own."""
 
 
 @strawberry.type

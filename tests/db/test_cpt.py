@@ -98,22 +98,22 @@ def test_short_or_medium_descriptions_are_the_short_titles(name: str) -> None:
         ),
         (
             {"LONGULT": tabbed(TEXTS) + b"0002X invented text 3\r\n"},
-            "LONGULT.txt:6: is no line of the layout of LONGULT",
+            "LONGULT.txt:6:6: is no line of the layout of LONGULT",
         ),
-        ({"LONGULT": tabbed(TEXTS) + b"0000X\tinvented\r\n"}, "LONGULT.txt:6: 0000X comes twice"),
+        ({"LONGULT": tabbed(TEXTS) + b"0000X\tinvented\r\n"}, "LONGULT.txt:6:1: 0000X comes twice"),
         (
             {"LONGULF": fixed({"0000X": "invented"}) + b"0000X03 invented\r\n"},
             "LONGULF.txt:5:6: 0000X is out of sequence",
         ),
         ({"LONGULT": tabbed({})}, "LONGULT.txt: holds no line of a code"),
-        ({"LONGULT": tabbed(TEXTS)[:-4]}, "LONGULT.txt:5: ends inside a line; the file is cut"),
+        ({"LONGULT": tabbed(TEXTS)[:-4]}, "LONGULT.txt:5:20: ends inside a line; the file is cut"),
         (
             {"LONGULT": tabbed(TEXTS), "SHORTU": short({"0000X": "invented"})},
             "SHORTU.txt: 0001X stands in one of LONGULT.txt and SHORTU.txt only",
         ),
         (
             {"LONGULT": tabbed(TEXTS), "SHORTU": short({**SHORTS, "0001X": "invented" * 4})},
-            "SHORTU.txt:5: is no line of the layout of SHORTU",
+            "SHORTU.txt:5:6: is no line of the layout of SHORTU",
         ),
         (
             {"SHORTU": short(SHORTS)},

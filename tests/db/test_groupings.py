@@ -407,14 +407,21 @@ async def test_a_code_that_no_grouping_names_has_none_rather_than_no_data(
 
 async def test_a_group_is_a_code_with_a_page_and_is_not_reported(catalogue: Database) -> None:
     (category,) = await codes_by_ref(catalogue, [(CodeSystemKey.HCC, "v28-37")], TODAY)
-    (page,) = await pages_by_ref(catalogue, [(CodeSystemKey.MSDRG, "372")], TODAY)
+    asked = [(CodeSystemKey.MSDRG, "372"), (CodeSystemKey.MDC, "06")]
+    page, mdc = await pages_by_ref(catalogue, asked, TODAY)
     assert isinstance(category, Code)
     assert isinstance(page, Page)
+    assert isinstance(mdc, Page)
 
     assert category.title == "Diabetes with Chronic Complications"
     assert category.why_not_billable == "V28-37 is not reported on a claim."
+    assert page.code.why_not_billable == "372 is not reported on a claim."
     assert page.groupings[0].kind is GroupingKind.MDC_MSDRG
     assert emptiness(SectionKind.MODIFIERS, page) == (
         EmptyState.NOT_APPLICABLE,
         "MS-DRG codes group other codes and are not reported.",
+    )
+    assert emptiness(SectionKind.COVERAGE_AND_PAYMENT, mdc) == (
+        EmptyState.NOT_APPLICABLE,
+        "MDC codes group other codes and are not reported.",
     )

@@ -83,6 +83,28 @@ async def test_advice_names_page_and_command_of_what_is_not_current(catalogue: D
     assert "ICD9CM_DX" not in " ".join(lines)
 
 
+async def test_no_command_is_advised_that_would_change_nothing(
+    catalogue: Database, database: Database
+) -> None:
+    """The default load brings what the packages hold: that it has brought already."""
+    stale = list(advice(await holdings(catalogue, ON), {"default"}))
+    absent = list(advice(await holdings(database, ON), {"default"}))
+
+    told = dict(zip(stale, stale[2:], strict=False))
+    first = dict(zip(absent, absent[2:], strict=False))
+    packaged = "  by a version of Codestile with a newer package: no command reads the file"
+    assert told["CHRONIC"] == packaged
+    assert first["CHRONIC"] == "  by codestile load default"
+
+
+def test_every_command_that_loads_may_be_tried_first() -> None:
+    commands = get_group(load_app).commands
+
+    assert len(commands) == 12
+    for name, command in commands.items():
+        assert "--dry-run" in [option for one in command.params for option in one.opts], name
+
+
 def test_every_command_that_loads_is_advised_somewhere() -> None:
     """A command for another file of a system that has one is not: the better file is advised."""
     named = {origin.command for origin in origins().values()}

@@ -90,12 +90,39 @@ async def test_a_trial_tells_the_difference_and_keeps_nothing(
     assert await releases_in(database) == []
 
 
+async def test_the_loads_of_a_trial_see_what_those_before_them_did(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    years = ((2025, OLD), (2026, NEW))
+    steps = [list_step(ICD10CM_ORDER, zipped(tmp_path, year, rows)) for year, rows in years]
+
+    first, second = await load(database_url, steps, is_trial=True)
+
+    assert (first.added, first.changed, first.removed) == (5, 0, 0)
+    assert (second.added, second.changed, second.removed) == (3, 2, 1)
+    assert await releases_in(database) == []
+
+
+async def test_of_a_trial_that_is_refused_midway_nothing_is_kept(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    years = ((2026, NEW), (2025, OLD))
+    steps = [list_step(ICD10CM_ORDER, zipped(tmp_path, year, rows)) for year, rows in years]
+
+    with pytest.raises(ReleaseStands):
+        await load(database_url, steps, is_trial=True)
+
+    assert await releases_in(database) == []
+
+
 async def test_an_older_edition_is_refused(
     database: Database, database_url: str, tmp_path: Path
 ) -> None:
     await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2026, NEW))
 
-    with pytest.raises(ReleaseStands, match="FY2026 is loaded already; releases are loaded in the"):
+    with pytest.raises(
+        ReleaseStands, match="and the later FY2026 is loaded already; releases are loaded in the"
+    ):
         await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2025, OLD))
 
     assert len(await releases_in(database)) == 1
@@ -188,7 +215,7 @@ async def test_a_tabular_list_of_other_codes_is_refused(
         await load_list(database_url, ICD10CM_ORDER, zipped(tmp_path, 2026, NEW), xml)
 
     assert str(refused.value) == (
-        "icd10cm-order-2026.txt:3: has the code A002 where icd10cm-tabular-2025.xml has "
+        "icd10cm-order-2026.txt:3:1: has the code A002 where icd10cm-tabular-2025.xml has "
         "the code A001"
     )
     assert await releases_in(database) == []
@@ -303,7 +330,8 @@ def test_an_archive_without_the_list_is_refused_and_says_what_it_holds(tmp_path:
     path.write_bytes(archive({"2018_I9gem.txt": b"", "read me.pdf": b""}))
 
     with pytest.raises(
-        FileRefused, match=r"has no file named .*; it holds 2018_I9gem.txt, read me"
+        FileRefused,
+        match=r"has no file named like icd10cm-order-2027.txt; it holds 2018_I9gem.txt, read me",
     ):
         list_step(ICD10CM_ORDER, path)
 

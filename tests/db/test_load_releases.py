@@ -306,8 +306,8 @@ async def test_a_map_cut_in_half_is_refused_where_it_ends(
         (b"0016070 One\n\n0016071 Two\n", 2, "is not a code and its title"),
         (b"0016070 One\n00I6071 Two\n", 2, "is not a code and its title"),
         (b"0016070 One\n0016070 Two\n", 2, "0016070 comes twice"),
-        (b"0016070 One\n0016071 Tw\xc3\xb6\n", 2, "is not ascii text"),
-        (b"", 0, "ends inside a line; the file is cut"),
+        (b"0016070 One\n0016071 Tw\xc3\xb6\n", 2, "is not ASCII text"),
+        (b"", 1, "ends inside a line; the file is cut"),
     ],
 )
 def test_an_odd_line_is_refused_with_its_number(content: bytes, line: int, reason: str) -> None:
@@ -324,7 +324,7 @@ def test_long_and_short_titles_of_different_codes_are_refused() -> None:
     with pytest.raises(FileRefused) as refused:
         icd9.read(long, short)
 
-    assert str(refused.value) == "short.txt:2: has 0019 where long.txt has 0011"
+    assert str(refused.value) == "short.txt:2:1: has 0019 where long.txt has 0011"
 
 
 async def test_data_packages_are_read_without_running_their_code() -> None:

@@ -71,6 +71,12 @@ class Thing:
         self.said = said
         """What is said of its type by whoever is asked: mostly the same."""
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Thing) and other.name == self.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
     def __repr__(self) -> str:
         return f"<{self.name}>"
 

@@ -378,6 +378,30 @@ async def test_holdings_tell_systems_and_maps_with_what_is_missing_of_them(ask_a
     assert (absent["label"], absent["missingRelease"]["label"]) == (None, "GEM-FY2018")
 
 
+async def test_holdings_are_told_as_of_a_day(ask_as: Any) -> None:
+    guest = ask_as("GUEST")
+    asked = "{ holdings(asOf: %s) { subject label rowCount missingRelease { label } } }"
+
+    told = [(await guest(asked % f'"{day}"'))["holdings"] for day in ("2020-01-01", THEN, NOW)]
+
+    editions = []
+    for holdings in told:
+        (held,) = [held for held in holdings if held["subject"] == "ICD10CM"]
+        editions.append((held["label"], held["missingRelease"]))
+    assert editions == [
+        (None, {"label": "FY2020"}),
+        ("FY2025-APR", None),
+        ("FY2026", None),
+    ]
+
+
+async def test_no_holdings_are_told_as_of_a_day_that_cannot_be(ask_as: Any) -> None:
+    guest = ask_as("GUEST")
+
+    with pytest.raises(AssertionError, match="asOf must be from 1900-01-01 to 2199-12-31"):
+        await guest('{ holdings(asOf: "1066-10-14") { subject } }')
+
+
 async def test_code_systems_tell_which_edition_is_missing_and_where_to_get_it(
     ask_as: Any,
 ) -> None:

@@ -27,7 +27,7 @@ PATHS = """{ crosswalkPaths(sources: [%s], via: [%s]) { __typename
   ... on CrosswalkRoutes { items { requested status reason paths(first: %d, after: %s) { totalCount
     pageInfo { hasNextPage endCursor } edges { node { target { displayValue } relationship hops {
       crosswalk { source { displayValue } target { displayValue } relationship isCombination }
-      mapRelease { label } } } } } } } } }"""
+      mapRelease { label } isStale staleReason } } } } } } } }"""
 
 
 async def ways(partner: Any, sources: str, via: str, first: int = 100, after: str = "null") -> Any:
@@ -64,6 +64,10 @@ async def test_every_step_is_shown_with_its_row_and_edition(ask_as: Any) -> None
     assert {tuple(hop["mapRelease"]["label"] for hop in path["hops"]) for path in found} == {
         ("DEMO-2026", "GEM-FY2013")
     }
+    assert {tuple(hop["staleReason"] for hop in path["hops"]) for path in found} == {
+        (None, "GEM-FY2018, in force since 2017-10-01, is not loaded; this is GEM-FY2013.")
+    }
+    assert [hop["isStale"] for hop in found[0]["hops"]] == [False, True]
     assert (route["requested"], route["status"]) == ("dm-4120", "AMBIGUOUS")
     assert route["paths"]["totalCount"] == len(expected)
 

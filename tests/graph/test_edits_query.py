@@ -1,5 +1,6 @@
 """What coders ask about edits and fees, and what a page shows of them, through the schema."""
 
+import json
 from collections.abc import AsyncIterator, Callable
 from datetime import date
 from decimal import Decimal
@@ -340,7 +341,7 @@ async def test_localities_are_listed(ask_as: AskAs) -> None:
 
 
 PAGE = """
-{ codePage(ref: {key: {system: HCPCS, value: "%s"}}) { ... on CodePage { sections {
+{ codePage(ref: {key: {system: HCPCS, value: "%s"}}, asOf: %s) { ... on CodePage { sections {
   __typename kind
   ... on LockedSection { itemCount summary }
   ... on EmptySection { state explanation }
@@ -352,19 +353,22 @@ PAGE = """
       }
       addOns(first: 100) { totalCount edges { node { addOn { value } primary { value } } } }
       unitLimits { unitsPerDay adjudication }
+      releases { kind label source isStale staleReason }
     }
     ... on CoverageAndPaymentContent { relativeValues {
       values { modifier status globalDays } nonFacilityFee { amount status }
       facilityFee { amount status }
-    } }
+    } releases { kind label isStale staleReason } }
   } }
 } } } }
 """
 
 
-async def section(ask: Ask, kind: str, code: str = "G0101", after: str | None = None) -> Any:
-    """One section of the page of a code."""
-    data = await ask(PAGE % (code, f'"{after}"' if after else "null"))
+async def section(
+    ask: Ask, kind: str, code: str = "G0101", after: str | None = None, on: str | None = None
+) -> Any:
+    """One section of the page of a code, as of a day or today."""
+    data = await ask(PAGE % (code, json.dumps(on), json.dumps(after)))
     return next(found for found in data["codePage"]["sections"] if found["kind"] == kind)
 
 
@@ -408,6 +412,33 @@ async def test_a_page_shows_relative_values_with_the_nations_fees(ask_as: AskAs)
             "nonFacilityFee": {"amount": None, "status": "CONTRACTOR_PRICED"},
             "facilityFee": {"amount": None, "status": "CONTRACTOR_PRICED"},
         },
+    ]
+
+
+async def test_a_page_says_which_editions_its_edits_and_fees_are_of_and_whether_they_are_stale(
+    ask_as: AskAs,
+) -> None:
+    ask = ask_as(PARTNER)
+
+    edits = (await section(ask, "CODE_EDITS"))["content"]["releases"]
+    payment = (await section(ask, "COVERAGE_AND_PAYMENT"))["content"]["releases"]
+    later = (await section(ask, "COVERAGE_AND_PAYMENT", on="2027-02-01"))["content"]["releases"]
+
+    assert [(one["kind"], one["label"], one["isStale"]) for one in edits] == [
+        ("ADD_ON", "2026Q4", False),
+        ("MUE_PRACTITIONER", "2026Q4", False),
+        ("NCCI_PTP_PRACTITIONER", "2026Q4", False),
+    ]
+    assert payment == [
+        {
+            "kind": "PHYSICIAN_FEE_SCHEDULE",
+            "label": "2026-OCT",
+            "isStale": False,
+            "staleReason": None,
+        }
+    ]
+    assert [one["staleReason"] for one in later] == [
+        "2027-JAN, in force since 2027-01-01, is not loaded; this is 2026-OCT."
     ]
 
 

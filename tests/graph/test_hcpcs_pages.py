@@ -30,7 +30,10 @@ query Page($system: CodeSystemKey!, $value: String!) {
                 crosswalks { edges { node { target { value title system { key } } } } }
               }
             }
-            ... on CoverageAndPaymentContent { facts { name value source } }
+            ... on CoverageAndPaymentContent {
+              facts { name value source }
+              releases { kind label staleReason }
+            }
             ... on HistoryContent { entries { title } }
           }
         }
@@ -108,7 +111,14 @@ async def test_a_subscriber_reads_what_the_file_says_of_an_ended_code(
             "facts": [
                 {"name": "Coverage", "value": coverage, "source": source},
                 {"name": "Last day of use", "value": "2026-06-30", "source": source},
-            ]
+            ],
+            "releases": [
+                {
+                    "kind": "HCPCS_PAYMENT",
+                    "label": "2026-JAN",
+                    "staleReason": found["code"]["staleReason"],
+                }
+            ],
         },
     }
 

@@ -8,15 +8,18 @@ import json
 from collections.abc import Iterator
 from datetime import date
 from functools import partial
+from typing import Literal
 
 from db.load import cpt
 from db.load.cpt_writer import write_cpt
 from db.load.map_writer import write_map
-from db.load.rows import EdgeRow
-from db.load.source import CodeMap, Edition, SourceFile
+from db.load.pair_writer import write_pairs
+from db.load.rows import EdgeRow, PairRow
+from db.load.source import CodeMap, Edition, FactKind, SourceFile, Subject
 from db.load.transaction import Step
 from schema.codes import CodeSystemKey
 from schema.crosswalks import Relationship
+from schema.pages import SectionKind
 from tests.official.cpt import short, tabbed
 
 LICENSE = "AMA-1"
@@ -29,10 +32,10 @@ SHORT = {LICENSED_CODE: "invented short text 1", NEIGHBOUR: "invented short text
 TEXTS = tuple(sorted({*BEFORE.values(), *AFTER.values(), *SHORT.values()}))
 """Every text that only a licence opens."""
 _CROSSED = "DM-4120"
-_SAID = {
-    "MODIFIER": {"guidance": "Now and then."},
-    "PAIR_EDIT": {"modifier": "ALLOWED", "rationale": "Both were invented."},
-}
+_GUIDANCE = {"guidance": "Now and then."}
+_EDITS = FactKind(
+    "LICENSED_EDIT", (CodeSystemKey.DEMO, CodeSystemKey.CPT), (SectionKind.CODE_EDITS,)
+)
 
 
 def licensed_steps() -> Iterator[Step]:
@@ -47,29 +50,36 @@ def licensed_steps() -> Iterator[Step]:
             effective_from=date(year, 1, 1),
             license_id=LICENSE,
         )
-    yield from map(_map, ("CROSSWALK", "MODIFIER", "PAIR_EDIT"))
-
-
-def _map(role: str) -> Step:
-    edition = Edition(
-        subject=CodeMap(
-            f"LICENSED_{role}",
-            role,  # type: ignore[arg-type]
-            CodeSystemKey.DEMO,
-            CodeSystemKey.CPT,
-        ),
-        label="LICENSED-2026",
-        effective_from=date(2026, 1, 1),
-        publisher="nobody",
-        source="generated",
-        files=(SourceFile("licensed.txt", role.encode()),),
+    yield from map(_map, ("CROSSWALK", "MODIFIER"))
+    yield partial(
+        write_pairs,
+        edition=_edition(_EDITS),
+        read=lambda: [_PAIR],
+        system=lambda value: CodeSystemKey.DEMO if value == _CROSSED else CodeSystemKey.CPT,
     )
-    said = _SAID.get(role)
+
+
+_PAIR = PairRow(_CROSSED, LICENSED_CODE, date(2026, 1, 1), None, 1, "Both were invented.")
+
+
+def _map(role: Literal["CROSSWALK", "MODIFIER"]) -> Step:
+    subject = CodeMap(f"LICENSED_{role}", role, CodeSystemKey.DEMO, CodeSystemKey.CPT)
     row = EdgeRow(
         _CROSSED,
         LICENSED_CODE,
         Relationship.RELATED_TO,
         is_approximate=role == "CROSSWALK",
-        attrs=json.dumps(said) if said else None,
+        attrs=json.dumps(_GUIDANCE) if role == "MODIFIER" else None,
     )
-    return partial(write_map, edition=edition, read=lambda: [row])
+    return partial(write_map, edition=_edition(subject), read=lambda: [row])
+
+
+def _edition(subject: Subject) -> Edition[Subject]:
+    return Edition(
+        subject=subject,
+        label="LICENSED-2026",
+        effective_from=date(2026, 1, 1),
+        publisher="nobody",
+        source="generated",
+        files=(SourceFile("licensed.txt", str(subject).encode()),),
+    )

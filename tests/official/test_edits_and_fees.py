@@ -211,7 +211,7 @@ def test_no_refusal_repeats_a_description() -> None:
 def test_values_that_come_twice_are_refused() -> None:
     content = pprrvu_file.fixed_width([*VALUES, VALUES[1]])
 
-    assert place_of(pprrvu.read, content) == (5, None, "12345 26 comes twice")
+    assert place_of(pprrvu.read, content) == (5, 1, "12345 26 comes twice")
 
 
 def test_a_heading_that_lacks_a_column_or_has_it_twice_is_refused() -> None:
@@ -220,7 +220,7 @@ def test_a_heading_that_lacks_a_column_or_has_it_twice_is_refused() -> None:
     double = content.replace(b",PRE,", b",INTRA,")
 
     lacks = "has 0 columns CONV FACTOR where one is expected"
-    assert place_of(pprrvu_csv.read, lacking) == (7, None, lacks)
+    assert place_of(pprrvu_csv.read, lacking) == (7, 1, lacks)
     assert place_of(pprrvu_csv.read, double)[2] == "has 0 columns PRE OP where one is expected"
 
 
@@ -253,7 +253,7 @@ def test_a_part_without_its_heading_is_refused() -> None:
 
     told = place_of(pairs, first + second)
 
-    assert told == (1, None, "has no heading Column 1, Column 2, Modifier above its first rule")
+    assert told == (1, 1, "has no heading Column 1, Column 2, Modifier above its first rule")
 
 
 def test_a_day_that_its_year_does_not_have_is_refused() -> None:

@@ -123,12 +123,12 @@ def test_a_row_that_is_numbered_in_both_is_part_of_a_combination_whatever_its_fl
         (b"0010  A000    0000", 15, "0000 is not five flags"),
         (b"0010  A000    10110", 15, "is part of a combination without scenario and list"),
         (b"0010  NoDx    10111", 15, "is part of a combination and names no target"),
-        (b"0010  A-00    00000", 0, "is not source, target and five flags"),
-        (b"0010 00000", 0, "is not source, target and five flags"),
-        (b"", 0, "is not source, target and five flags"),
+        (b"0010  A-00    00000", 1, "is not source, target and five flags"),
+        (b"0010 00000", 1, "is not source, target and five flags"),
+        (b"", 1, "is not source, target and five flags"),
         (b"0010  AA00    00000", 7, "AA00 is no target of 0010 in GEM_I9_I10"),
         (b"X010  A000    00000", 1, "X010 is no source of GEM_I9_I10"),
-        (b"0011  A001    00000", 0, "0011 to A001 comes twice with the flags 00000"),
+        (b"0011  A001    00000", 1, "0011 to A001 comes twice with the flags 00000"),
     ],
 )
 def test_an_odd_row_of_text_is_refused_with_its_place(row: bytes, column: int, reason: str) -> None:
@@ -138,33 +138,34 @@ def test_an_odd_row_of_text_is_refused_with_its_place(row: bytes, column: int, r
         gem.read(file)
 
     told = refused.value
-    assert (told.line, told.column or 0, told.reason) == (2, column, reason)
+    assert (told.line, told.column, told.reason) == (2, column, reason)
 
 
 @pytest.mark.parametrize(
-    ("row", "reason"),
+    ("row", "column", "reason"),
     [
-        (b'"0010","A000","11000",1,1,0,0,0', "says no map and names a target"),
-        (b'"0010","A000","10000",0,0,0,0,0', "is not source, target and five flags"),
-        (b'"0010","A000","00000",0,0,0,0', "is not source, target and five flags"),
-        (b'"0010","A0"00","00000",0,0,0,0,0', "is not CSV: ',' expected after '\"'"),
+        (b'"0010","A000","11000",1,1,0,0,0', 3, "says no map and names a target"),
+        (b'"0010","A000","10000",0,0,0,0,0', 1, "is not source, target and five flags"),
+        (b'"0010","A000","00000",0,0,0,0', 1, "is not source, target and five flags"),
+        (b'"0010","A0"00","00000",0,0,0,0,0', 1, "is not CSV: ',' expected after '\"'"),
     ],
 )
-def test_an_odd_row_of_csv_is_refused_with_its_line(row: bytes, reason: str) -> None:
+def test_an_odd_row_of_csv_is_refused_with_its_place(row: bytes, column: int, reason: str) -> None:
     file = SourceFile("gem.csv", nber_csv("GEM_I9_I10", [("0011", "A001", "00000")]) + row + b"\n")
 
     with pytest.raises(FileRefused) as refused:
         gem.read(file)
 
-    assert (refused.value.line, refused.value.reason) == (3, reason)
+    told = refused.value
+    assert (told.line, told.column, told.reason) == (3, column, reason)
 
 
 @pytest.mark.parametrize(
     ("content", "line", "reason"),
     [
-        (b"", 0, "ends inside a line; the file is cut"),
+        (b"", 1, "ends inside a line; the file is cut"),
         (b"0010  A000    00000\n0011  A0", 2, "ends inside a line; the file is cut"),
-        (b"0010  A000    00000\n\xff\n", 2, "is not ascii text"),
+        (b"0010  A000    00000\n\xff\n", 2, "is not ASCII text"),
         (b"a,b\n", 1, "has the columns ['a', 'b']"),
         (nber_csv("GEM_I9_I10", []), None, "holds no row"),
     ],

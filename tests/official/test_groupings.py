@@ -116,9 +116,9 @@ def test_a_snapshot_reads_as_it_was_made() -> None:
     assert msdrg.read(file, "v43.1") == Definitions(
         drgs=[
             CodeRow("001-002", CodeKind.HEADER, "First things", False),
-            CodeRow("001", CodeKind.CODE, "First things with MCC", True, None, "001-002", 1),
-            CodeRow("002", CodeKind.CODE, "First things without MCC", True, None, "001-002", 1),
-            CodeRow("004", CodeKind.CODE, "Lone thing", True),
+            CodeRow("001", CodeKind.CODE, "First things with MCC", False, None, "001-002", 1),
+            CodeRow("002", CodeKind.CODE, "First things without MCC", False, None, "001-002", 1),
+            CodeRow("004", CodeKind.CODE, "Lone thing", False),
         ],
         drg_mdcs=[MemberRow("004", "08")],
         diagnosis_mdcs=[MemberRow("A000", "08"), MemberRow("S061X3A", "24", ("SITE HEAD",))],
@@ -196,16 +196,16 @@ def test_a_snapshot_that_contradicts_itself_is_refused(
 @pytest.mark.parametrize(
     ("read", "content", "refusal"),
     [
-        (hcc.read_members, b"diagnosis,cc\n", "x:1: has the columns ['diagnosis', 'cc']"),
+        (hcc.read_members, b"diagnosis,cc\n", "x:1:1: has the columns ['diagnosis', 'cc']"),
         (
             hcc.read_members,
             b"diagnosis_code,cc,model_name\nE119,19\n",
-            "x:2: has 2 values where 3 are expected",
+            "x:2:3: has 2 values where 3 are expected",
         ),
         (
             hcc.read_members,
             b"diagnosis_code,cc,model_name\nE119,19,CMS-HCC Model V99\n",
-            "x:2: CMS-HCC Model V99 '19' is no category known here",
+            "x:2:1: CMS-HCC Model V99 '19' is no category known here",
         ),
         (
             hcc.read_members,
@@ -215,23 +215,23 @@ def test_a_snapshot_that_contradicts_itself_is_refused(
         (
             hcc.read_members,
             b"diagnosis_code,cc,model_name\n" + b"E119,19,CMS-HCC Model V24\n" * 2,
-            "x:3: E119 comes twice in V24-19",
+            "x:3:1: E119 comes twice in V24-19",
         ),
         (
             hcc.read_members,
             b'diagnosis_code,cc,model_name\nE119,"19,CMS-HCC Model V24\n',
-            "x:2: is no CSV: unexpected end of data",
+            "x:2:1: is no CSV: unexpected end of data",
         ),
         (ccsr.read, b"[]", "x: is no object of diagnoses and categories"),
         (ccsr.read, b'{"A000": "DIG1"}', "x: puts 'A000' in 'DIG1', no category"),
         (ccsr.read, b'{"A000": "DIG001", "A000": "DIG001"}', "x: has a diagnosis twice"),
-        (ccir.read, b"ICD-10-CM CODE\n", "x:1: is no Chronic Condition Indicator Refined"),
+        (ccir.read, b"ICD-10-CM CODE\n", "x:1:1: is no Chronic Condition Indicator Refined"),
         (
             ccir.read,
             ahrq_files.ccir([("A000", 2)]),
-            "x:4: is not code, text and 0, 1 or 9",
+            "x:4:3: is not code, text and 0, 1 or 9",
         ),
-        (ccir.read, ahrq_files.ccir([("A000", 1)] * 2), "x:5: A000 comes twice"),
+        (ccir.read, ahrq_files.ccir([("A000", 1)] * 2), "x:5:1: A000 comes twice"),
     ],
 )
 def test_a_table_that_is_not_of_its_format_is_refused_with_its_place(

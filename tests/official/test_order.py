@@ -175,7 +175,7 @@ def changed(line: str, column: int, text: str) -> str:
         (FIRST + SECOND[:79] + "\r\n", None, None),
         (FIRST + SECOND[:77] + "\r\n", "2:78", "ends before the long title in column 78"),
         (FIRST + "\r\n", "2:1", "ends before the long title in column 78"),
-        (FIRST + SECOND[:-2], "2", "ends inside a line; the file is cut"),
+        (FIRST + SECOND[:-2], "2:85", "ends inside a line; the file is cut"),
         (FIRST + changed(SECOND, 7, "A00 "), "2:7", "A00 comes twice, first in line 1"),
         (FIRST + changed(SECOND, 7, "B000"), "2:7", "B000 stands without the header B00"),
         (
@@ -189,8 +189,8 @@ def changed(line: str, column: int, text: str) -> str:
             "A000 stands before its header A00",
         ),
         (FIRST + changed(SECOND, 80, "\t"), "2:1", "has a character that cannot be printed"),
-        (FIRST + changed(SECOND, 80, "é"), "2", "is not ascii text"),
-        ("", "0", "ends inside a line; the file is cut"),
+        (FIRST + changed(SECOND, 80, "é"), "2:80", "is not ASCII text"),
+        ("", "1:1", "ends inside a line; the file is cut"),
     ],
 )
 def test_an_odd_line_is_refused_by_line_and_column(
