@@ -113,7 +113,8 @@ class Spending:
         """
         plan, paid = await self.plan_of(visit), Paid(cost, most)
         own = Bucket(plan.points_capacity, plan.points_per_second)
-        for bucket, who in self._buckets(visit, own):
+        buckets = self._buckets(visit, own)
+        for at, (bucket, who) in enumerate(buckets):
             reading = await self._spend(bucket, who, cost)
             if reading is None:
                 return Paid(cost, most)
@@ -121,6 +122,8 @@ class Spending:
                 paid = Paid(cost, most, bucket, reading)
             if not reading.is_spent:
                 self.counts["refused"] += 1
+                for other, payer in buckets[:at]:
+                    await self._spend(other, payer, -cost)
                 return paid
         self.counts["paid"] += 1
         return paid

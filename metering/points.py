@@ -39,7 +39,8 @@ class Points:
         self._store = store
 
     async def spend(self, bucket: Bucket, who: str, points: int) -> Reading:
-        """Take points out of somebody's bucket, all or none; 0 only looks.
+        """Take points out of somebody's bucket, all or none; 0 only looks, and what is below 0 is
+        given back.
 
         `who` is any text; only a digest of it leaves this process. A call whose reply is lost is
         sent once more, so that one operation may pay twice. Raises StoreUnavailable.

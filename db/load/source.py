@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Generic, Literal, NamedTuple, TypeVar
 
 from schema.codes import CodeSystemKey
-from schema.errors import FileRefused
+from schema.errors import FileRefused, OptionRefused
 from schema.pages import SectionKind
 
+LABEL_MAX_LENGTH = 60
+"""Characters of the name of a release, which is part of its id (graph/ids.py bounds those)."""
 _SPOKEN = {
     "ascii": "ASCII",
     "utf-8": "UTF-8",
@@ -106,6 +108,12 @@ class Edition(Generic[Subject]):
     files: tuple[SourceFile, ...]
     expected_rows: int | None = None
     """Codes or rows that the release is known to hold; None when nobody told."""
+
+    def __post_init__(self) -> None:
+        """Raises OptionRefused for a label that could be no part of an id, or of one line."""
+        is_clean = self.label.isprintable() and self.label == self.label.strip()
+        if not is_clean or not 1 <= len(self.label) <= LABEL_MAX_LENGTH:
+            raise OptionRefused(f"a release is named in 1 to {LABEL_MAX_LENGTH} printed characters")
 
     @cached_property
     def sha256(self) -> str:

@@ -14,7 +14,8 @@ TEXT_MAX_LENGTH = 10_000
 _HTML = re.compile(r"<[A-Za-z/!?]")
 # A link's target, behind its text or in a definition; CommonMark takes entities in it too, which
 # begin none of the forms that are allowed.
-_TARGET = re.compile(r"\]\(\s*(\S*)|^ {0,3}\[[^\]]+\]:\s*(\S*)", re.MULTILINE)
+_DEFINITION = r"^[ >*+\-\d.)]*\[(?:\\.|[^\]\\]){1,999}\]:\s*(\S*)"  # in a quote or a list, too
+_TARGET = re.compile(rf"\]\(\s*(\S*)|{_DEFINITION}", re.MULTILINE)
 _ALLOWED = re.compile(r"(?:https?://|mailto:|/(?!/)|#)", re.IGNORECASE)
 
 

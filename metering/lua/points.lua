@@ -7,7 +7,7 @@
 -- A full bucket holds `capacity` points, and `per second` of them come back each second. `spent` is
 -- 1 when all points asked for were there, which takes them, else 0, and none is taken. `remaining`
 -- are the whole points there are afterwards. `milliseconds`: until those asked for are there, or,
--- once spent, until the bucket is full. Asking for 0 points only looks.
+-- once spent, until the bucket is full. Asking for 0 points only looks; points below 0 are given back.
 --
 -- Atomic so that no two callers can both take the last points. The server's TIME decides. After it
 -- steps back nobody waits for the time that comes twice: an empty bucket is all that is held.
@@ -17,7 +17,7 @@ local capacity, rate, points = ARGV[1], ARGV[2], ARGV[3]
 
 if not string.find(capacity, '^[1-9]%d*$') then error({err = 'ARGUMENT capacity'}) end
 if not string.find(rate, '^[1-9]%d*$') then error({err = 'ARGUMENT per second'}) end
-if not string.find(points, '^%d+$') then error({err = 'ARGUMENT points'}) end
+if not string.find(points, '^%-?%d+$') then error({err = 'ARGUMENT points'}) end
 
 local each = 1000 / rate
 local time = redis.call('TIME')
@@ -38,9 +38,10 @@ local function left(paid_until)
 end
 
 local paid_until = math.max(now, math.min(held, full))
-local after = paid_until + points * each
+local after = math.max(now, paid_until + points * each)
 if after <= full + nearly then
-  if points ~= '0' then keep(after) end
+  if after > now and points ~= '0' then keep(after) end
+  if after == now and points ~= '0' then redis.call('DEL', bucket) end
   return {1, left(after), math.ceil(after - now)}
 end
 -- Else each second that passes would be compared with the clock of before the step.

@@ -19,7 +19,7 @@ from db.pages import pages_by_ref
 from db.pool import Database
 from schema.codes import Code, CodeKind, CodeStatus, CodeSystemKey
 from schema.crosswalks import Relationship
-from schema.errors import FileRefused
+from schema.errors import FileRefused, OptionRefused
 from schema.pages import NoteKind, Page
 
 HCPCS = CodeSystemKey.HCPCS
@@ -354,3 +354,9 @@ async def _count(database: Database, table: str) -> int:
     assert row is not None
     count: int = row["count"]
     return count
+
+
+@pytest.mark.parametrize("label", ["", " FY2027", "FY\n2027", "FY\x002027", "F" * 61])
+def test_a_release_has_a_name_that_an_id_can_hold(label: str) -> None:
+    with pytest.raises(OptionRefused, match="1 to 60 printed characters"):
+        edition(label, date(2026, 10, 1), b"bytes")

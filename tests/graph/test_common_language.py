@@ -365,6 +365,8 @@ async def test_a_text_stands_on_the_page_of_a_code(
         ({"markdown": "[here]( java&#115;cript:alert(1))"}, "markdown", "LINK"),
         ({"markdown": "![x](data:image/png;base64,AA)"}, "markdown", "LINK"),
         ({"markdown": "[here]\n\n[here]: javascript:alert(1)"}, "markdown", "LINK"),
+        ({"markdown": "> [here]\n>\n> [here]: javascript:alert(1)"}, "markdown", "LINK"),
+        ({"markdown": "[a\\]b]\n\n[a\\]b]: javascript:alert(1)"}, "markdown", "LINK"),
         ({"markdown": "[here](//other.example)"}, "markdown", "LINK"),
         ({"reason": "two\nlines"}, "reason", "REASON"),
     ],

@@ -72,6 +72,17 @@ def test_looking_takes_nothing_and_keeps_nothing() -> None:
     assert not bucket.is_kept()
 
 
+def test_points_that_are_given_back_are_there_again_and_never_beyond_the_brim() -> None:
+    bucket = Clocked(capacity=10, per_second=1)
+    bucket.spend(8)
+
+    assert bucket.spend(-3) == [1, 5, 5_000]
+    bucket.now_ms += 2_000
+    assert bucket.spend(-8) == [1, 10, 0]
+    assert not bucket.is_kept()
+    assert bucket.spend(11) == [0, 10, 1_000]
+
+
 def test_a_full_bucket_is_forgotten() -> None:
     bucket = Clocked(capacity=10, per_second=10)
     bucket.spend(5)

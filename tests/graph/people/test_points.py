@@ -101,6 +101,20 @@ async def test_guests_of_one_network_share_ten_times_as_much(site: Site) -> None
     assert await empty(await site.browser(), 1) == [200]
 
 
+async def test_a_guest_pays_nothing_where_the_network_has_nothing_left(site: Site) -> None:
+    host = new_host()
+    guest = await as_guest(site, host)
+    before = (await guest.ask("{ rateLimit(dryRun: true) { remaining } }"))["rateLimit"]
+    await empty(await site.browser(host), 36)
+
+    refused = await guest.post(DEAR)
+
+    after = (await guest.ask("{ rateLimit(dryRun: true) { limit remaining } }"))["rateLimit"]
+    assert (refused.status_code, refused.headers["RateLimit-Limit"]) == (429, "5000")
+    assert after["limit"] == 500
+    assert after["remaining"] >= before["remaining"]
+
+
 async def test_members_pay_from_their_plans_bucket_wherever_they_are(site: Site) -> None:
     one, other = await site.browser(), await site.browser()
     email = await site.member(one)
@@ -269,7 +283,8 @@ async def test_fhir_is_paid_from_the_same_bucket(site: Site) -> None:
     refused = await guest.client.post("/fhir", json=bundle)
 
     assert answered.status_code == 200
-    assert int(answered.headers["RateLimit-Remaining"]) < 500 - 3 * DEAR_POINTS
+    # Points come back meanwhile, on a slow machine several.
+    assert int(answered.headers["RateLimit-Remaining"]) < 500 - 2 * DEAR_POINTS
     assert statuses[0] == 200
     assert refused.status_code == 429
     assert int(refused.headers["Retry-After"]) > 0
