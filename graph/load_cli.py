@@ -87,7 +87,9 @@ def tell_holdings(data: Path | None, commands: Collection[str]) -> None:
                 return await holdings(database, datetime.now(UTC).date())
 
     found = run(work())
-    Console().print(table_of(found))
+    console = Console()
+    # In a pipe or a file a folded line would be two.
+    (console if console.is_terminal else Console(width=120)).print(table_of(found))
     # Not by the console, which would break addresses and commands over lines.
     print("", *advice(found, commands), sep="\n")
 
