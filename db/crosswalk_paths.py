@@ -38,10 +38,11 @@ async def routes(
     Each route holds `first` ways at most, behind the first `after`. None where there are more ways
     than can be followed in that many steps.
     """
+    asked = list(dict.fromkeys(sources))
     rows = await database.fetch(
         _SQL["paths"],
-        [source.system for source in sources],
-        [source.value for source in sources],
+        [source.system for source in asked],
+        [source.value for source in asked],
         list(via),
         most_steps,
         on,
@@ -50,9 +51,10 @@ async def routes(
     )
     if rows and rows[0]["walked"] >= most_steps:
         return None
-    return [
-        _route(key, [key.system, *via], row, on) for key, row in zip(sources, rows, strict=True)
-    ]
+    found = {
+        key: _route(key, [key.system, *via], row, on) for key, row in zip(asked, rows, strict=True)
+    }
+    return [found[source] for source in sources]
 
 
 def _route(key: CodeKey, systems: Sequence[CodeSystemKey], row: Row, on: date) -> CrosswalkRoute:

@@ -10,9 +10,16 @@ from schema.codes import Code, CodeKey, printed
 from schema.excludes import CheckedCode, CheckStatus, ExcludesCheck, ExcludesFinding, verdict
 from schema.pages import NoteKind
 
+FINDINGS_A_CODE = 20
+"""Findings that a list may have for each of its codes: two long lists of chapters that exclude each
+other have thousands, and tell nobody anything."""
 
-async def excludes_between(database: Database, keys: Sequence[CodeKey], on: date) -> ExcludesCheck:
-    """What the excludes notes say of each pair of a list, in both directions.
+
+async def excludes_between(
+    database: Database, keys: Sequence[CodeKey], on: date
+) -> ExcludesCheck | None:
+    """What the excludes notes say of each pair of a list, in both directions; None where that is
+    more than FINDINGS_A_CODE allows.
 
     A code that is listed twice is no pair with itself.
     """
@@ -24,7 +31,11 @@ async def excludes_between(database: Database, keys: Sequence[CodeKey], on: date
         for item in checked
         if item.code is not None and item.status is CheckStatus.CHECKED
     }
-    found = await database.fetch(_SQL["excludes"], list(codes), on) if len(codes) > 1 else []
+    most = FINDINGS_A_CODE * len(codes)
+    asked = (list(codes), on, most + 1)
+    found = await database.fetch(_SQL["excludes"], *asked) if len(codes) > 1 else []
+    if len(found) > most:
+        return None
     findings = (_finding(row, codes, rows[0]["releases"], on) for row in found)
     return ExcludesCheck(codes=checked, findings=tuple(filter(None, findings)))
 

@@ -61,7 +61,7 @@ def _page_of(ref: CodeRef, rows: Sequence[Row], on: date) -> PageLookup:
     if not isinstance(meant, Code):
         return meant
     if meant.release is None:
-        message = f"{meant.display} is named by a map only; no release that describes it is loaded."
+        message = f"No release that describes {meant.display} is loaded; other files name it."
         return CodeMissing(requested=ref[1], reason=MissingReason.NOT_LOADED, message=message)
     return _page(meant, next(row for row in rows if row["id"] == meant.id), on)
 

@@ -7,14 +7,13 @@ never hits, because the rule classes in its key are made anew for each request.
 
 import sys
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import strawberry
 from graphql import (
     ASTValidationRule,
-    BooleanValueNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -26,7 +25,6 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    VariableNode,
     parse,
     specified_rules,
     validate,
@@ -39,6 +37,7 @@ from graph.deprecation import NOTHING, deprecated_in
 from graph.estimate import Estimate, Estimator, fields_asked
 from graph.limits import VALIDATION_ERRORS_SHOWN, Limits, Measure, exceeded, measure
 from graph.masking import ErrorCode, coded
+from graph.trials import Trial
 
 # Built once. Introspection's own depth is bounded by a rule among the specified ones.
 _RULES: tuple[type[ASTValidationRule], ...] = (*specified_rules, MaybeNullValidationRule)
@@ -61,13 +60,8 @@ class Operation:
     """What it costs and the lists it selects, with sizes that may depend on variables."""
     deprecated: frozenset[str] = NOTHING
     """Coordinates of what it asks for that will go away."""
-    trials: tuple[FieldNode, ...] = ()
-    """The fields at its root that may ask what it would cost."""
-
-    def is_trial(self, variables: Mapping[str, Any]) -> bool:
-        """Whether it only asks what it would cost."""
-        return any(_is_trial(node, variables) for node in self.trials)
-
+    trial: Trial | None = None
+    """What in it may ask only what it would cost."""
     program: Program | None = None
     """How to execute it; None where graphql-core executes everything."""
 
@@ -95,9 +89,11 @@ class Document:
         )
         return coded(ErrorCode.BAD_USER_INPUT, message)
 
-    def trial(self, operation: Operation) -> tuple["Document", Operation]:
-        """The document and that operation with nothing in it but what asks for its cost."""
-        selections = SelectionSetNode(selections=operation.trials)
+    def with_only(
+        self, fields: Collection[FieldNode], operation: Operation
+    ) -> tuple["Document", Operation]:
+        """The document and that operation with nothing in it but those fields."""
+        selections = SelectionSetNode(selections=tuple(fields))
         definitions = tuple(
             replace(definition, selection_set=selections)
             if isinstance(definition, OperationDefinitionNode)
@@ -180,7 +176,7 @@ class Documents:
                 kind=definition.operation,
                 estimate=Estimator(self.schema, fragments, definition).estimate(),
                 deprecated=deprecated,
-                trials=_trials(definition),
+                trial=Trial(self.schema, fragments, definition),
                 program=self._program(node, definition),
             )
             for definition, deprecated in zip(
@@ -284,25 +280,3 @@ def _invalid(error: GraphQLError) -> GraphQLError:
 
 def _name_of(operation: OperationDefinitionNode) -> str | None:
     return operation.name.value if operation.name else None
-
-
-def _trials(operation: OperationDefinitionNode) -> tuple[FieldNode, ...]:
-    return tuple(
-        node
-        for node in operation.selection_set.selections
-        if isinstance(node, FieldNode)
-        and node.name.value == "rateLimit"
-        and any(argument.name.value == "dryRun" for argument in node.arguments or ())
-    )
-
-
-def _is_trial(node: FieldNode, variables: Mapping[str, Any]) -> bool:
-    for argument in node.arguments or ():
-        value = argument.value
-        if argument.name.value == "dryRun":
-            return (
-                variables.get(value.name.value) is True
-                if isinstance(value, VariableNode)
-                else isinstance(value, BooleanValueNode) and value.value
-            )
-    return False

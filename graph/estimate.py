@@ -27,6 +27,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     ListValueNode,
+    NullValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
@@ -38,7 +39,7 @@ from graphql import (
     is_list_type,
 )
 
-from graph.weights import PAGE_MAX, assumed_length, slicing_argument, weight_of
+from graph.weights import ASSUMED_LENGTHS, PAGE_MAX, assumed_length, slicing_argument, weight_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +136,12 @@ def _given(value: object, otherwise: int) -> int:
         return otherwise
     if isinstance(value, list):
         return len(value)
-    return _page(value) if isinstance(value, int) else 1
+    # JSON's 100.0 is an Int as well; True is none.
+    return _page(value) if isinstance(value, int | float) else 1
 
 
-def _page(first: int) -> int:
-    return min(max(first, 0), PAGE_MAX)
+def _page(first: float) -> int:
+    return int(min(max(first, 0), PAGE_MAX))
 
 
 class Estimator:
@@ -241,9 +243,9 @@ class Estimator:
         if slicing is not None:
             default = _default_page(field) if slicing == "first" else 0
             return self._sized_by(given.get(slicing), default)
-        if not is_list_type(get_nullable_type(field.type)) or is_paged:
-            return None
-        return assumed_length(coordinate)
+        answered = get_nullable_type(field.type)
+        is_own = not is_paged or coordinate in ASSUMED_LENGTHS
+        return assumed_length(coordinate) if is_own and is_list_type(answered) else None
 
     def _sized_by(self, value: ValueNode | None, default: int) -> int | VariableSize:
         if isinstance(value, VariableNode):
@@ -258,12 +260,13 @@ class Estimator:
 
 
 def _literal(value: ValueNode | None, default: int) -> int:
-    """The size a literal says; the default when there is none, or null."""
+    """The size a literal says; the default when there is none, or null. What stands for a list
+    without its brackets is a list of one."""
+    if value is None or isinstance(value, NullValueNode):
+        return default
     if isinstance(value, IntValueNode):
         return _page(int(value.value))
-    if isinstance(value, ListValueNode):
-        return len(value.values)
-    return default
+    return len(value.values) if isinstance(value, ListValueNode) else 1
 
 
 def _default_page(field: GraphQLField) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from db.drgs import drg_candidates
-from db.excludes import excludes_between
+from db.excludes import FINDINGS_A_CODE, excludes_between
 from db.groupings import groupings_by_code, members_of
 from db.hccs import hccs_of
 from db.seventh import seventh_characters
@@ -186,8 +186,11 @@ class GroupingQueries:
         subscribers and staff; a key needs the scope CROSSWALKS_READ."""
         keys = [_key(code.system, code.value) for code in codes]
 
-        async def read(on: Day) -> ExcludesCheck:
+        async def read(on: Day) -> ExcludesCheck | InvalidInput:
             found = await excludes_between(info.context.services.database, keys, on.date)
+            if found is None:
+                message = f"There are more than {FINDINGS_A_CODE} notes a code: ask for fewer."
+                return InvalidInput.at(["codes"], "TOO_WIDE", message)
             pairs = zip(codes, found.codes, strict=True)
             return ExcludesCheck(
                 codes=[CheckedCode.of(item, on, code.value) for code, item in pairs],

@@ -42,8 +42,10 @@ def load_cpt(
     is_trial: Trial = False,
     data: Data = None,
 ) -> None:
-    """Load CPT from files of a licence holder (experimental). Nobody is shown a text until
-    `codestile license` says whom the licence covers."""
+    """Load CPT from files of a licence holder (experimental).
+
+    Nobody is shown a text until `codestile license` says whom the licence covers.
+    """
     from db.load.cpt_writer import cpt_files, write_cpt
     from schema.errors import OptionRefused
     from schema.licenses import LICENSE_ID, LICENSE_ID_RULE

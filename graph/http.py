@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import strawberry
 import structlog
-from graphql import ExecutionResult, GraphQLError, OperationType
+from graphql import ExecutionResult, FieldNode, GraphQLError, OperationType
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -93,11 +93,8 @@ class _Ready:
     cost: int
     most: int
     """Points that one operation of the viewer may cost."""
-
-    @property
-    def is_trial(self) -> bool:
-        """Whether it only asks what it would cost."""
-        return self.operation.is_trial(self.variables)
+    trial: Collection[FieldNode] = ()
+    """What asks for the cost alone; empty where the operation is to be answered."""
 
 
 class GraphQLView:
@@ -219,14 +216,16 @@ class GraphQLView:
         if self._spending is not None:
             most = min(most, (await self._spending.plan_of(call.visit)).points_capacity)
         cost = cost_of(operation.estimate, params.variables)
-        ready = _Ready(document, operation, params.variables, cost, most)
-        return ready if cost <= most or ready.is_trial else [too_costly(cost, most)]
+        trial = operation.trial.fields(params.variables) if operation.trial else ()
+        if cost > most and not trial:
+            return [too_costly(cost, most)]
+        return _Ready(document, operation, params.variables, cost, most, trial)
 
     async def _paid(self, ready: _Ready, call: Call) -> Call:
         """The call, its operation paid for; refuses when the points are not there."""
         if self._spending is None:
             return call
-        taken = 0 if ready.is_trial else ready.cost
+        taken = 0 if ready.trial else ready.cost
         paid = await self._spending.pay(call.visit, taken, ready.most)
         if (wait := paid.wait_seconds) is not None:
             message = f"This costs {ready.cost} points, which are there in {wait} seconds."
@@ -239,8 +238,8 @@ class GraphQLView:
             if operation.deprecated and call.visit.key and self._note_deprecated:
                 self._note_deprecated(call.visit.key.id, operation.deprecated)
             document = ready.document
-            if ready.is_trial:
-                document, operation = document.trial(operation)
+            if ready.trial:
+                document, operation = document.with_only(ready.trial, operation)
             return await self._execute(document, operation, ready.variables, call)
 
     async def _execute(

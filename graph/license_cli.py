@@ -33,8 +33,10 @@ def record(
     ] = None,
     data: Data = None,
 ) -> None:
-    """Show the texts of CPT held under a licence to the readers of some plans. Recording it again
-    takes the place of what was recorded, so that a licence ends by an `--until`."""
+    """Show the texts of CPT held under a licence to the readers of some plans.
+
+    Recording it again takes the place of what was recorded, so that a licence ends by an `--until`.
+    """
     from pydantic import ValidationError
 
     from db.licenses import record_license

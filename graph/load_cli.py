@@ -42,11 +42,9 @@ def day(moment: datetime) -> date:
 
 def load_files(data: Path | None, steps: "Iterable[Step]", *, is_trial: bool = False) -> None:
     """Bring the database to the newest form, load, and print what changed."""
-    from rich.console import Console
-
     from db.load.transaction import load
     from db.migrate import migrate
-    from graph.progress import showing_progress, table_of
+    from graph.progress import lines_of, showing_progress
     from graph.stores import stores_to_use
 
     async def work() -> "list[LoadReport]":
@@ -56,7 +54,7 @@ def load_files(data: Path | None, steps: "Iterable[Step]", *, is_trial: bool = F
                 return await load(urls.database_url, steps, progress, is_trial=is_trial)
 
     reports = run(work())
-    Console().print(table_of(reports))
+    print(*lines_of(reports), sep="\n")
     if is_trial:
         print("nothing of it was kept: this was a dry run")
 
@@ -72,12 +70,10 @@ def _tell(context: typer.Context, data: Data = None) -> None:
 
 def tell_holdings(data: Path | None, commands: Collection[str]) -> None:
     """Print what is loaded and what is missing; `commands` are those that can load."""
-    from rich.console import Console
-
     from db.holdings import holdings
     from db.migrate import migrate
     from db.pool import open_database
-    from graph.load_status import advice, table_of
+    from graph.load_status import advice, lines_of
     from graph.stores import stores_to_use
 
     async def work() -> "tuple[Holding, ...]":
@@ -87,11 +83,7 @@ def tell_holdings(data: Path | None, commands: Collection[str]) -> None:
                 return await holdings(database, datetime.now(UTC).date())
 
     found = run(work())
-    console = Console()
-    # In a pipe or a file a folded line would be two.
-    (console if console.is_terminal else Console(width=120)).print(table_of(found))
-    # Not by the console, which would break addresses and commands over lines.
-    print("", *advice(found, commands), sep="\n")
+    print(*lines_of(found), "", *advice(found, commands), sep="\n")
 
 
 @load_app.command("default")

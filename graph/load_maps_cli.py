@@ -26,8 +26,11 @@ def load_gem(
     is_trial: Trial = False,
     data: Data = None,
 ) -> None:
-    """Load General Equivalence Mappings of CMS, text or CSV; an archive with both directions is
-    loaded as a whole. The last edition is GEM-FY2018, in force from 2017-10-01."""
+    """Load General Equivalence Mappings of CMS, text or CSV.
+
+    An archive with both directions is loaded as a whole. The last edition is GEM-FY2018, in force
+    from 2017-10-01.
+    """
     from db.load.gem import MAPS
     from db.load.official_maps import gem_step
 
@@ -45,8 +48,10 @@ def load_conversion(
     is_trial: Trial = False,
     data: Data = None,
 ) -> None:
-    """Load the conversion table of ICD-10-CM, workbook or CSV: what each new code was coded as
-    before. Load the codes of the same year first."""
+    """Load the conversion table of ICD-10-CM: what each new code was coded as before.
+
+    It is taken as a workbook or as CSV. Load the codes of the same year first.
+    """
     from db.load.official_maps import conversion_step
 
     load_files(data, [conversion_step(file, release, day(effective))], is_trial=is_trial)

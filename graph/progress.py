@@ -1,11 +1,10 @@
-"""Progress of a load: bars on a terminal, nothing elsewhere."""
+"""What a load shows: bars on a terminal while it runs, and lines that tell what it did."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from rich.table import Table
 
 from db.load import LoadReport
 from db.load import Progress as Report
@@ -34,19 +33,37 @@ def showing_progress() -> Iterator[Report]:
         yield report
 
 
-def table_of(reports: Sequence[LoadReport]) -> Table:
-    """What a load did, a line a release, within 80 columns."""
-    table = Table("release", "rows", "result", box=None)
+def lines_of(reports: Sequence[LoadReport]) -> Iterator[str]:
+    """What a load did, a line a release, and a second one for the codes that may be billed."""
+    rows = [("release", "rows", "result")]
     for done in reports:
-        table.add_row(done.release, str(done.rows), done.skipped_because or _changes(done))
-    return table
+        rows.append((done.release, f"{done.rows:,}", done.skipped_because or _changes(done)))
+        if done.billable:
+            of = done.billable
+            told = f"billable: +{of.added:,} -{of.removed:,}, {of.revised:,} revised"
+            rows.append(("", "", told))
+    return aligned(rows, right=1)
+
+
+def aligned(rows: Sequence[Sequence[str]], right: int) -> Iterator[str]:
+    """Rows as lines with their columns below each other; the column `right` ends evenly. No line is
+    folded or cut, however wide the terminal is: other programs read them too."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if place == right else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join(cells).rstrip()
 
 
 def _changes(done: LoadReport) -> str:
-    counts = f"{done.added} added, {done.changed} changed, {done.removed} removed"
-    unresolved = f", {done.unresolved} unresolved" if done.unresolved else ""
-    told = f"{counts}{unresolved} in {done.seconds:.1f} s"
-    if done.billable is None:
-        return told
-    of = done.billable
-    return f"{told}\nbillable: +{of.added} -{of.removed}, {of.revised} revised"
+    """What is not nothing of the counts, and the time it took."""
+    counts = {
+        "added": done.added,
+        "changed": done.changed,
+        "removed": done.removed,
+        "unresolved": done.unresolved,
+    }
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return f"{told or 'nothing changed'} in {done.seconds:.1f} s"

@@ -13,8 +13,10 @@ Email = Annotated[str, typer.Argument(help="Their e-mail address.")]
 
 @staff_app.command()
 def create(email: Email, data: Data = None) -> None:
-    """Make an account one of the staff, a new one if there is none, and print a link by which its
-    password is set."""
+    """Make an account one of the staff and print a link by which its password is set.
+
+    Where there is no account of that address, a new one is made.
+    """
     from graph.staff import hire
     from graph.stores import site_there
 

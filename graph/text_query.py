@@ -77,6 +77,6 @@ async def code_with_page(
         return missing(found, path)
     assert isinstance(found, shapes.Code), "a key names its system"
     if found.release is None:
-        message = f"{found.display} is named by a map only: it has no page."
+        message = f"{found.display} has no page: no release that describes it is loaded."
         return InvalidInput.at(path, "NOT_LOADED", message, ProblemCode.NOT_LOADED)
     return found

@@ -29,9 +29,16 @@ ASSUMED_LIST_LENGTH = 5
 """Items of a list that need not be given a size or a list, as a breadcrumb or the sections of a
 page: few, and not the caller's choice."""
 
-ASSUMED_LENGTHS = {"Translation.scenarios": 2, "Scenario.choiceLists": 2}
-"""The same of lists that official files bound: of the 4,900 diagnoses and 215 procedures that have
-combinations in General Equivalence Mappings, nine in ten have one scenario of two lists."""
+ASSUMED_LENGTHS = {
+    "Translation.scenarios": 2,
+    "Scenario.choiceLists": 2,
+    "ExcludesCheck.findings": 20,
+    "DrgCandidates.secondaryDiagnoses": 100,
+}
+"""The same of lists that something else bounds. Official files: of the 4,900 diagnoses and 215
+procedures that have combinations in General Equivalence Mappings, nine in ten have one scenario of
+two lists. Findings of excludes notes are refused above 20 a code (db/excludes.py), and diagnoses of
+a stay above the longest list that anybody may give."""
 
 ROWS = frozenset(
     {

@@ -74,7 +74,7 @@ class CodeStatus(StrEnum):
     ACTIVE = "ACTIVE"
     """In force."""
     INACTIVE = "INACTIVE"
-    """Ended by then, or named by a map only and held by no release."""
+    """Ended by then, or described by no release: other files name it."""
     DELETED = "DELETED"
     """Struck out by its publisher as if it had never been."""
     FUTURE = "FUTURE"

@@ -14,6 +14,8 @@ class Origin(Shape):
     """The command of `codestile load`: `icd10cm-order`."""
     file: str | None = None
     """What the command is given; None for one that needs nothing."""
+    names_edition: bool = False
+    """Whether the file tells its label and first day itself."""
 
 
 class MissingRelease(Shape):

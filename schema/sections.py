@@ -45,7 +45,9 @@ def emptiness(kind: SectionKind, page: Page) -> Emptiness | None:
     """Why a section is empty for everyone; None when it has content."""
     if _count(kind, page) or any(text.kind is kind for text in page.texts):
         return None
-    if page.code.key.system in GROUP_SYSTEMS and kind in _OF_REPORTED_CODES:
+    if page.code.key.system in GROUP_SYSTEMS and (
+        kind in _OF_REPORTED_CODES or _is_payment_of_mdc(kind, page)
+    ):
         name = page.code.key.system.short_name
         return EmptyState.NOT_APPLICABLE, f"{name} codes group other codes and are not reported."
     match kind:
@@ -66,6 +68,12 @@ def emptiness(kind: SectionKind, page: Page) -> Emptiness | None:
             return _not_reported(page) or _nothing(kind, noun, page)
         case SectionKind.COVERAGE_AND_PAYMENT:
             return _not_reported(page) or _nothing(kind, "coverage and payment data", page)
+
+
+def _is_payment_of_mdc(kind: SectionKind, page: Page) -> bool:
+    """Nobody is paid by a major diagnostic category, but by the MS-DRGs in it."""
+    system = page.code.key.system
+    return kind is SectionKind.COVERAGE_AND_PAYMENT and system is CodeSystemKey.MDC
 
 
 def _count(kind: SectionKind, page: Page) -> int:

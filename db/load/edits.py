@@ -7,7 +7,7 @@ from pathlib import Path
 
 from db.load import add_on, mue, ncci
 from db.load.edit_writer import write_add_ons, write_unit_limits
-from db.load.opening import member, opened
+from db.load.opening import Named, member, opened
 from db.load.pair_writer import write_pairs
 from db.load.procedures import PROCEDURES
 from db.load.rvu import ScheduleFiles, write_fee_schedule
@@ -18,6 +18,9 @@ from schema.errors import FileRefused
 from schema.pages import SectionKind
 
 _PUBLISHER = "Centers for Medicare & Medicaid Services"
+_UNITS = Named(r"MCR_MUE_.*\.csv", "MCR_MUE_PractitionerServices_Eff_10-01-2026.csv")
+_ADD_ONS_BOOK = Named(r"AOC_.*\.xlsx", "AOC_V2026Q4-MCR.xlsx")
+_ADD_ONS_TEXT = Named(r"AOC_.*\.txt", "AOC_V2026Q4-MCR.txt")
 _SETTING_NAMES = {
     UnitSetting.PRACTITIONER: "Practitioner services",
     UnitSetting.OUTPATIENT_HOSPITAL: "Outpatient hospital services",
@@ -42,7 +45,7 @@ def pair_step(paths: Sequence[Path], setting: EditSetting, label: str, starts: d
 
 def unit_step(path: Path, label: str, starts: date) -> Step:
     """The load of a table of limits of units, whose heading tells the setting."""
-    file = member(path, r"MCR_MUE_.*\.csv")
+    file = member(path, _UNITS)
     setting, rows = mue.read(file)
     edition = _edition(setting.kind, label, starts, [file])
     return partial(
@@ -54,7 +57,7 @@ def add_on_step(path: Path, label: str, starts: date) -> Step:
     """The load of a table of add-on codes; of an archive that holds both forms, the workbook."""
     files = opened(path) if path.suffix.lower() == ".zip" else []
     is_workbook = any(file.name.lower().endswith(".xlsx") for file in files)
-    file = member(path, r"AOC_.*\.xlsx" if is_workbook else r"AOC_.*\.txt")
+    file = member(path, _ADD_ONS_BOOK if is_workbook else _ADD_ONS_TEXT)
     edition = _edition("ADD_ON", label, starts, [file])
     return partial(write_add_ons, edition=edition, read=partial(add_on.read, file))
 

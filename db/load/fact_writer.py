@@ -19,7 +19,7 @@ from schema.codes import CodeSystemKey
 
 _SQL = statements("load")
 _FACTS = statements("load_facts")
-Table = Literal["pair_edit", "add_on", "unit_limit", "relative_value"]
+Table = Literal["pair_edit", "add_on", "unit_limit", "relative_value", "payment_fact"]
 """The tables whose releases are compared."""
 
 

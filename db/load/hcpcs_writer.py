@@ -11,11 +11,11 @@ from functools import partial
 from pathlib import Path
 
 from db.load import hcpcs_anweb, hcpcs_xlsx
-from db.load.fact_writer import add_fact_release
+from db.load.fact_writer import add_fact_release, open_fact_release, report_facts
 from db.load.hcpcs import HcpcsRow
 from db.load.hcpcs_facts import facts_of
 from db.load.map_writer import write_map
-from db.load.opening import matching, opened
+from db.load.opening import Named, is_named, matching, opened
 from db.load.report import LoadReport, Progress
 from db.load.rows import CodeRow, EdgeRow
 from db.load.source import CodeMap, Edition, FactKind, SourceFile, Subject
@@ -28,8 +28,9 @@ from schema.pages import SectionKind
 _PUBLISHER = "Centers for Medicare & Medicaid Services"
 _HCPCS, _MODIFIER = CodeSystemKey.HCPCS, CodeSystemKey.HCPCS_MODIFIER
 _FACTS = FactKind("HCPCS_PAYMENT", (_HCPCS, _MODIFIER), (SectionKind.COVERAGE_AND_PAYMENT,))
-_NAME = r".*ANWEB(_v[0-9]+)?"
-_TEXT_NAME = re.compile(_NAME + r"\.txt", re.IGNORECASE)
+_STEM = r".*ANWEB(_v[0-9]+)?"
+_NAME = Named(_STEM + r"\.(txt|xlsx)", "HCPC2026_OCT_ANWEB.txt")
+_TEXT_NAME = Named(_STEM + r"\.txt", _NAME.like)
 _REFERENCES = {
     # By the shape of the code that is referred to.
     re.compile(r"[A-Z][0-9]{4}"): CodeMap("HCPCS_XREF", "CROSSWALK", _HCPCS, _HCPCS),
@@ -49,8 +50,8 @@ def hcpcs_file(path: Path) -> SourceFile:
     files = opened(path)
     if path.suffix.lower() != ".zip":
         return files[0]
-    texts = [file for file in files if _TEXT_NAME.fullmatch(file.name)]
-    return matching(texts or files, _NAME + r"\.(txt|xlsx)", path.name)
+    texts = [file for file in files if is_named(file, _TEXT_NAME)]
+    return matching(texts or files, _NAME, path.name)
 
 
 async def write_hcpcs(
@@ -140,15 +141,23 @@ async def _write_facts(
         for row in rows
         for ordinal, fact in enumerate([*facts_of(row), *_unresolved(row)])
     ]
+    predecessor = await open_fact_release(connection, edition.subject)
     release_id = await add_fact_release(connection, edition, len(facts))
     await connection.copy_records_to_table(
         "payment_fact",
         columns=("fact_release_id", "code_id", "ordinal", "name", "value"),
         records=((release_id, *fact) for fact in facts),
     )
-    count, unresolved = len(facts), sum(len(_unresolved(row)) for row in rows)
-    seconds = time.monotonic() - started
-    return LoadReport(edition.name, count, 0, 0, unresolved, count, seconds)
+    return await report_facts(
+        connection,
+        edition,
+        "payment_fact",
+        release_id=release_id,
+        predecessor=predecessor,
+        row_count=len(facts),
+        unresolved=sum(len(_unresolved(row)) for row in rows),
+        started=started,
+    )
 
 
 def _unresolved(row: HcpcsRow) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from db.load import addenda, icd10cm_codes, order_file, order_rows
 from db.load.addenda_proof import refuse_disagreement
 from db.load.edition_names import edition_of
-from db.load.opening import is_named, matching, member, opened
+from db.load.opening import Named, is_named, matching, member, opened
 from db.load.order_file import OrderRow
 from db.load.predecessor import Predecessor, predecessor_of
 from db.load.report import LoadReport, Progress
@@ -23,8 +23,7 @@ from schema.errors import FileRefused
 
 _MOST_LOST = 1_000
 """Codes that a list without addenda may lack of those before it: more, and a tenth, is a cut."""
-_TABULAR = r"icd10cm?[-_]tabular.*\.xml"
-"""How the tabular list is named in its archive."""
+_TABULAR = Named(r"icd10cm?[-_]tabular.*\.xml", "icd10cm-tabular-2027.xml")
 
 
 @dataclass(frozen=True)
@@ -33,9 +32,8 @@ class ListForm:
 
     system: CodeSystemKey
     publisher: str
-    member: str
-    """How the list is named in its archive, as a pattern."""
-    addenda_member: str
+    member: Named
+    addenda_member: Named
     layout: addenda.Layout
     read: Callable[[SourceFile], list[OrderRow]]
     has_headers: bool = True
@@ -46,16 +44,16 @@ _ORDER_PCS = partial(order_file.read, system=CodeSystemKey.ICD10PCS)
 ICD10CM_ORDER = ListForm(
     CodeSystemKey.ICD10CM,
     "CDC National Center for Health Statistics",
-    r"icd10cm[-_]order[-_](?!addenda).*\.txt",
-    r"icd10cm[-_]order[-_]addenda.*\.txt",
+    Named(r"icd10cm[-_]order[-_](?!addenda).*\.txt", "icd10cm-order-2027.txt"),
+    Named(r"icd10cm[-_]order[-_]addenda.*\.txt", "icd10cm-order-addenda-2027.txt"),
     addenda.ICD10CM_ORDER,
     _ORDER_CM,
 )
 ICD10CM_CODES = ListForm(
     CodeSystemKey.ICD10CM,
     "CDC National Center for Health Statistics",
-    r"icd10cm[-_]codes[-_](?!addenda).*\.txt",
-    r"icd10cm[-_]codes[-_]addenda.*\.txt",
+    Named(r"icd10cm[-_]codes[-_](?!addenda).*\.txt", "icd10cm-codes-2027.txt"),
+    Named(r"icd10cm[-_]codes[-_]addenda.*\.txt", "icd10cm-codes-addenda-2027.txt"),
     addenda.ICD10CM_CODES,
     icd10cm_codes.read,
     has_headers=False,
@@ -63,8 +61,8 @@ ICD10CM_CODES = ListForm(
 ICD10PCS_ORDER = ListForm(
     CodeSystemKey.ICD10PCS,
     "Centers for Medicare & Medicaid Services",
-    r"icd10pcs[-_]order[-_](?!addenda).*\.txt",
-    r"(?:icd10pcs[-_])?order[-_]addenda.*\.txt",
+    Named(r"icd10pcs[-_]order[-_](?!addenda).*\.txt", "icd10pcs_order_2027.txt"),
+    Named(r"(?:icd10pcs[-_])?order[-_]addenda.*\.txt", "order_addenda_2027.txt"),
     addenda.ICD10PCS_ORDER,
     _ORDER_PCS,
 )

@@ -121,7 +121,7 @@ class _Snapshot:
                 title = "; ".join(dict.fromkeys(_SEVERITY_SUFFIX.sub("", titles[d]) for d in group))
                 rows.append(CodeRow(group_value(group), CodeKind.HEADER, title, False))
             parent, depth = (group_value(group), 1) if group else (None, 0)
-            rows.append(CodeRow(drg, CodeKind.CODE, titles[drg], True, None, parent, depth))
+            rows.append(CodeRow(drg, CodeKind.CODE, titles[drg], False, None, parent, depth))
         return rows
 
     def drg_mdcs(self) -> list[MemberRow]:

@@ -1,6 +1,5 @@
 """Loads of the maps that agencies publish, as an operator has them: one transaction each."""
 
-import re
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
@@ -8,7 +7,7 @@ from pathlib import Path
 
 from db.load import gem
 from db.load.map_writer import write_map
-from db.load.opening import opened
+from db.load.opening import Named, all_matching, opened
 from db.load.report import LoadReport, Progress
 from db.load.rows import EdgeRow
 from db.load.source import CodeMap, Edition, SourceFile
@@ -19,8 +18,8 @@ from schema.errors import FileRefused
 
 _CMS = "Centers for Medicare & Medicaid Services"
 _CDC = "CDC National Center for Health Statistics"
-_GEM_NAME = re.compile(r".*gem.*\.(?:txt|csv)", re.IGNORECASE)
-_TABLE_NAME = re.compile(r".*conversion.*\.(?:xlsx|csv)", re.IGNORECASE)
+_GEM_NAME = Named(r".*gem.*\.(?:txt|csv)", "2018_I9gem.txt")
+_TABLE_NAME = Named(r".*conversion.*\.(?:xlsx|csv)", "icd10cm-conversion-table-FY2026.xlsx")
 
 
 def gem_step(path: Path, label: str, effective_from: date, wanted: CodeMap | None = None) -> Step:
@@ -58,17 +57,12 @@ def _read_gems(
     return [(file, code_map, rows) for code_map, (file, rows) in read.items()]
 
 
-def _members(path: Path, name: re.Pattern[str], most: int) -> list[SourceFile]:
+def _members(path: Path, name: Named, most: int) -> list[SourceFile]:
     """The files named so in an archive, 1 to `most`, or the bare file whatever its name."""
     files = opened(path)
     if path.suffix.lower() != ".zip":
         return files
-    found = [file for file in files if name.fullmatch(file.name)]
-    if 1 <= len(found) <= most:
-        return found
-    names = ", ".join(file.name for file in files) or "nothing"
-    reason = f"has {len(found)} files named like {name.pattern}; it holds {names}"
-    raise FileRefused(path.name, reason)
+    return all_matching(files, name, path.name, most)
 
 
 def _edition(

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 from db.load.source import SourceFile
 from schema.errors import FileRefused
@@ -22,6 +23,15 @@ _BROKEN = (
     *(NotImplementedError, EOFError, ValueError, OSError),
     IndexError,  # for a member without a name
 )
+
+
+class Named(NamedTuple):
+    """How a file is named by its agency."""
+
+    pattern: str
+    """Which the whole name matches, in any case."""
+    like: str
+    """Such a name, for whoever reads a refusal."""
 
 
 def opened(path: Path) -> list[SourceFile]:
@@ -41,8 +51,8 @@ def opened(path: Path) -> list[SourceFile]:
     return [file]
 
 
-def member(path: Path, pattern: str) -> SourceFile:
-    """The one file at a path, or in the archive there, whose name matches as a whole, in any case.
+def member(path: Path, name: Named) -> SourceFile:
+    """The one file at a path, or in the archive there, that is named so.
 
     A bare file is taken whatever its name: whoever reads it knows it by its content. Raises
     FileRefused, telling what there is instead.
@@ -50,22 +60,29 @@ def member(path: Path, pattern: str) -> SourceFile:
     files = opened(path)
     if path.suffix.lower() != ".zip":
         return files[0]
-    return matching(files, pattern, path.name)
+    return matching(files, name, path.name)
 
 
-def matching(files: Sequence[SourceFile], pattern: str, archive: str) -> SourceFile:
-    """The one of several files whose name matches as a whole, in any case; raises FileRefused."""
-    found = [file for file in files if is_named(file, pattern)]
-    if len(found) == 1:
-        return found[0]
+def matching(files: Sequence[SourceFile], name: Named, archive: str) -> SourceFile:
+    """The one of several files that is named so; raises FileRefused."""
+    return all_matching(files, name, archive, most=1)[0]
+
+
+def all_matching(
+    files: Sequence[SourceFile], name: Named, archive: str, most: int
+) -> list[SourceFile]:
+    """Those of several files that are named so, 1 to `most`; raises FileRefused."""
+    found = [file for file in files if is_named(file, name)]
+    if 1 <= len(found) <= most:
+        return found
     names = ", ".join(file.name for file in files) or "nothing"
     count = "no file" if not found else f"{len(found)} files"
-    raise FileRefused(archive, f"has {count} named like {pattern}; it holds {names}")
+    raise FileRefused(archive, f"has {count} named like {name.like}; it holds {names}")
 
 
-def is_named(file: SourceFile, pattern: str) -> bool:
-    """Whether the name of a file matches as a whole, in any case."""
-    return re.fullmatch(pattern, file.name, re.IGNORECASE) is not None
+def is_named(file: SourceFile, name: Named) -> bool:
+    """Whether a file is named so."""
+    return re.fullmatch(name.pattern, file.name, re.IGNORECASE) is not None
 
 
 def unpacked(archive: SourceFile) -> list[SourceFile]:

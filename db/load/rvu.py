@@ -1,6 +1,5 @@
 """A release of the Medicare physician fee schedule: its files, and how they are stored."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -10,7 +9,7 @@ from db.load import gpci, pprrvu, pprrvu_csv
 from db.load.edit_writer import write_facts
 from db.load.fact_writer import open_fact_release
 from db.load.gpci import LocalityRow
-from db.load.opening import matching
+from db.load.opening import Named, is_named, matching
 from db.load.procedures import PROCEDURES
 from db.load.relative_values import RelativeValueRow
 from db.load.report import LoadReport, Progress
@@ -24,8 +23,11 @@ _KIND = FactKind(FEE_SCHEDULE, PROCEDURES, (SectionKind.COVERAGE_AND_PAYMENT,))
 _PUBLISHER = "Centers for Medicare & Medicaid Services"
 # Since 2026 there are two files with different conversion factors: that of practitioners who take
 # part in advanced payment models (QPP) is left aside.
-_VALUES = r"PPRRVU(?!.*(?<!non)QPP).*\.{}"
-_ANESTHESIA = r"ANES.*\.csv"
+_VALUES_NAME = r"PPRRVU(?!.*(?<!non)QPP).*"
+_VALUES_CSV = Named(_VALUES_NAME + r"\.csv", "PPRRVU2025_Oct.csv")
+_VALUES_TEXT = Named(_VALUES_NAME + r"\.txt", "PPRRVU2025_Oct.txt")
+_LOCALITIES = Named(r"GPCI.*\.csv", "GPCI2025.csv")
+_ANESTHESIA = Named(r"ANES.*\.csv", "ANES2025.csv")
 _LOCALITY_COLUMNS = (
     *("fact_release_id", "mac", "number", "state", "name", "work_gpci", "pe_gpci", "mp_gpci"),
     "anesthesia_conversion_factor",
@@ -46,11 +48,11 @@ class ScheduleFiles:
 
         Where the relative values come in both forms, the one whose columns name themselves is read.
         """
-        form = "csv" if any(_is(_VALUES.format("csv"), file) for file in files) else "txt"
-        has_anesthesia = any(_is(_ANESTHESIA, file) for file in files)
+        has_csv = any(is_named(file, _VALUES_CSV) for file in files)
+        has_anesthesia = any(is_named(file, _ANESTHESIA) for file in files)
         return cls(
-            matching(files, _VALUES.format(form), given),
-            matching(files, r"GPCI.*\.csv", given),
+            matching(files, _VALUES_CSV if has_csv else _VALUES_TEXT, given),
+            matching(files, _LOCALITIES, given),
             matching(files, _ANESTHESIA, given) if has_anesthesia else None,
         )
 
@@ -102,7 +104,3 @@ async def write_fee_schedule(
             records=[(release_id, *row, factor) for row, factor in files.read_localities()],
         )
     return report
-
-
-def _is(pattern: str, file: SourceFile) -> bool:
-    return re.fullmatch(pattern, file.name, re.IGNORECASE) is not None

@@ -14,6 +14,15 @@ from schema.codes import CodeSystemKey
 from schema.errors import FileRefused
 from schema.pages import SectionKind
 
+_SPOKEN = {
+    "ascii": "ASCII",
+    "utf-8": "UTF-8",
+    "utf-8-sig": "UTF-8",
+    "cp1252": "Windows-1252",
+    "latin-1": "Latin-1",
+}
+"""Encodings of official files, as messages call them."""
+
 
 @dataclass(frozen=True)
 class SourceFile:
@@ -44,7 +53,7 @@ class SourceFile:
         except UnicodeDecodeError as odd:
             line = self.content.count(b"\n", 0, odd.start) + 1
             column = odd.start - self.content.rfind(b"\n", 0, odd.start)
-            reason = f"is not {encoding} text"
+            reason = f"is not {_SPOKEN.get(encoding, encoding)} text"
             raise FileRefused(self.name, reason, line=line, column=column) from odd
         lines = text.splitlines()
         if not may_end_open and not text.endswith(("\n", "\r")):

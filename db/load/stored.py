@@ -39,7 +39,10 @@ async def stored_rows(
         raise ReleaseStands(edition.files[0].name, reason, release=edition.name)
     later = await connection.fetchval(_SQL[f"later_{table}s"], subject, edition.effective_from)
     if later is not None:
-        reason = f"{later} is loaded already; releases are loaded in the order of their dates"
+        reason = (
+            f"{edition.label} is in force from {edition.effective_from}, and the later {later} is "
+            "loaded already; releases are loaded in the order of their dates"
+        )
         raise ReleaseStands(edition.files[0].name, reason, release=edition.name)
     return None
 

@@ -6,17 +6,25 @@
 -- $1 system; $2 the last day of what was before; $3 the last day of the time; $4 most changes;
 -- $5 the day, $6 the seq and $7 the id of the code after which they begin, null for the first.
 WITH release AS MATERIALIZED (SELECT r.id, r.body FROM releases_on($3::date) r),
+-- The releases of the system; none where nothing had begun, since then nothing can be told.
+told AS MATERIALIZED (
+    SELECT r.id
+    FROM code_release r
+    WHERE r.system = $1::text AND EXISTS (
+        SELECT FROM code_release b WHERE b.system = $1::text AND lower(b.valid) <= $2::date
+    )
+),
 version AS (
     SELECT v.code_id, lower(v.valid) AS changed_on, b AS before, v AS after
     FROM code_version v
     LEFT JOIN code_version b ON b.code_id = v.code_id AND upper(b.valid) = lower(v.valid)
     WHERE v.change <> 'REPEATED' AND lower(v.valid) > $2::date AND lower(v.valid) <= $3::date
-      AND v.release_id = ANY (ARRAY(SELECT r.id FROM code_release r WHERE r.system = $1::text))
+      AND v.release_id = ANY (ARRAY(SELECT t.id FROM told t))
     UNION ALL
     SELECT v.code_id, upper(v.valid), v, NULL
     FROM code_version v
     WHERE v.is_last AND upper(v.valid) > $2::date AND upper(v.valid) <= $3::date
-      AND v.release_id = ANY (ARRAY(SELECT r.id FROM code_release r WHERE r.system = $1::text))
+      AND v.release_id = ANY (ARRAY(SELECT t.id FROM told t))
 ),
 change AS MATERIALIZED (
     SELECT
@@ -28,9 +36,7 @@ change AS MATERIALIZED (
 )
 SELECT
     t.total_count, t.added, t.ended, t.billable_added, t.billable_ended, t.billable_retitled,
-    EXISTS (
-        SELECT FROM code_release r WHERE r.system = $1::text AND lower(r.valid) <= $2::date
-    ) AS is_loaded,
+    EXISTS (SELECT FROM told) AS is_loaded,
     (SELECT e.body FROM release e JOIN code_release r ON r.id = e.id
      WHERE r.system = $1::text AND r.valid @> $2::date) AS release_before,
     (SELECT e.body FROM release e JOIN code_release r ON r.id = e.id

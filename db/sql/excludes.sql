@@ -17,7 +17,7 @@ ORDER BY a.ordinal;
 -- The excludes notes in force on a day that stand at one code of a list, or above it, and name
 -- another one of it, or what is above that; by the places of both in the list, then as the notes
 -- stand. `codes` has the facts of giver and targets.
--- $1 ids of codes, each once; $2 the day asked about.
+-- $1 ids of codes, each once; $2 the day asked about; $3 most findings.
 WITH RECURSIVE line (place, asked_id, id, distance) AS (
     SELECT a.place, a.id, a.id, 0
     FROM unnest($1::integer[]) WITH ORDINALITY AS a (id, place)
@@ -62,4 +62,5 @@ JOIN placed o
 GROUP BY
     n.place, o.place, n.distance, n.note_ordinal, n.ordinal, n.kind, n.asked_id, o.asked_id,
     n.giver_id, n.text, n.raw, n.condition, n.target_id, n.target_end_id
-ORDER BY n.place, o.place, n.distance, n.note_ordinal, n.ordinal;
+ORDER BY n.place, o.place, n.distance, n.note_ordinal, n.ordinal
+LIMIT $3::integer;

@@ -51,6 +51,21 @@ SELECT
     0 AS changed,
     (SELECT count(*) FROM (TABLE old EXCEPT TABLE new) d)::integer AS removed;
 
+-- name: payment_fact_difference
+-- How many values a release tells of a code that another does not, and the other way round; one that
+-- is another now counts on both sides, since a code may have several of one name.
+-- $1 id of the release; $2 id of the other.
+WITH new AS (
+    SELECT p.code_id, p.name, p.value FROM payment_fact p WHERE p.fact_release_id = $1::integer
+),
+old AS (
+    SELECT p.code_id, p.name, p.value FROM payment_fact p WHERE p.fact_release_id = $2::integer
+)
+SELECT
+    (SELECT count(*) FROM (TABLE new EXCEPT ALL TABLE old) d)::integer AS added,
+    0 AS changed,
+    (SELECT count(*) FROM (TABLE old EXCEPT ALL TABLE new) d)::integer AS removed;
+
 -- name: unit_limit_difference
 -- How many codes a release limits that another does not, limits otherwise, or no longer limits.
 -- $1 id of the release; $2 id of the other.

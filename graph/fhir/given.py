@@ -115,6 +115,13 @@ class Given:
         """Whether anything is given under one of these names."""
         return any(self.values.get(name) for name in names)
 
+    @property
+    def codes(self) -> int:
+        """How many codes are named at most, 1 or more: of a concept, all of its codings."""
+        given = [value for values in self.values.values() for value in values]
+        concepts = [value.get("coding") for value in given if isinstance(value, dict)]
+        return max(1, sum(len(listed) for listed in concepts if isinstance(listed, list)))
+
     def _one(self, names: Sequence[str]) -> Value | None:
         found = [value for name in names for value in self.values.get(name, ())]
         if len(found) > 1:

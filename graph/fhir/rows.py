@@ -21,6 +21,7 @@ class RowBudget:
     rows together, and those that have more go on one after the other, a part at a time."""
 
     def __init__(self, limits: Limits, questions: int = 1) -> None:
+        """`questions` are the codes to translate."""
         self.most = limits.answer_fields // FIELDS_OF_A_MATCH
         """Rows of one request."""
         self.at_first = max(2 * ROWS_AT_ONCE // max(questions, 2), 1)

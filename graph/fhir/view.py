@@ -41,7 +41,8 @@ ADDRESS = "/fhir"
 Wanted = Asked | list[Entry]
 """What a request asks for: an operation, or the entries of a batch."""
 TRANSLATION_POINTS = 3
-"""What a translation costs, as one of `crosswalks` with its first rows does; anything else 1."""
+"""What translating a code costs, as one of `crosswalks` with its first rows does; looking one up or
+checking it costs 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +153,24 @@ class FhirView:
         """What every operation of the request is answered with."""
         today, loaded = context.today.date, context.services.loaded
         systems = Systems(await loaded.systems(today), await loaded.maps(today))
-        translating = sum(map(_translates, asked))
+        translating = sum(map(_translations, asked))
         rows = RowBudget(context.limits, translating)
         return Asking(context, form.version, systems, rows, self._address)
 
 
 def _cost(wanted: Wanted) -> int:
     asked = [wanted] if isinstance(wanted, Asked) else wanted
-    return max(1, sum(TRANSLATION_POINTS if _translates(entry) else 1 for entry in asked))
+    return max(1, sum(map(_points, asked)))
+
+
+def _points(entry: Entry) -> int:
+    if not isinstance(entry, Asked):
+        return 1
+    return entry.given.codes * (TRANSLATION_POINTS if _translates(entry) else 1)
+
+
+def _translations(entry: Entry) -> int:
+    return entry.given.codes if isinstance(entry, Asked) and _translates(entry) else 0
 
 
 def _translates(entry: Entry) -> bool:

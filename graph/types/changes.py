@@ -142,4 +142,6 @@ def _place(changed_on: str, seq: str, code_id: str) -> Place | None:
         place = Place(changed_on=date.fromisoformat(changed_on), seq=int(seq), code_id=int(code_id))
     except ValueError:
         return None
-    return place if max(place.seq, place.code_id) < 2**31 and place.seq >= 0 else None
+    # What PostgreSQL calls an integer, on either side.
+    is_in_range = max(place.seq, place.code_id) < 2**31 and min(place.seq, place.code_id) >= 0
+    return place if is_in_range else None

@@ -246,6 +246,7 @@ async def test_a_principal_diagnosis_that_is_none_has_no_candidates(catalogue: D
 
 async def test_excludes_are_found_in_both_directions_and_above(catalogue: Database) -> None:
     check = await excludes_between(catalogue, dx("E1122", "E1022"), TODAY)
+    assert check is not None
 
     assert [
         (item.verdict, item.code.display, item.other.display, item.giver.display, item.reference)
@@ -260,6 +261,7 @@ async def test_excludes_are_found_in_both_directions_and_above(catalogue: Databa
 
 async def test_a_range_of_a_chapter_names_every_code_in_it(catalogue: Database) -> None:
     check = await excludes_between(catalogue, dx("I10", "A150"), TODAY)
+    assert check is not None
 
     assert [
         (item.verdict, item.code.display, item.giver.display, item.reference)
@@ -279,6 +281,7 @@ async def test_a_condition_leaves_out_the_codes_that_do_not_meet_it(catalogue: D
     giver = rows[0]["value"]
 
     check = await excludes_between(catalogue, dx(giver, "T360X1A", "T360X5A", "T36"), TODAY)
+    assert check is not None
 
     met = [item for item in check.findings if item.condition == "fifth or sixth character 1-4"]
     assert [(item.other.display, item.verdict is ExcludesVerdict.DEPENDS) for item in met] == [
@@ -290,6 +293,8 @@ async def test_a_condition_leaves_out_the_codes_that_do_not_meet_it(catalogue: D
 async def test_what_cannot_be_checked_says_so_and_is_no_conflict(catalogue: Database) -> None:
     check = await excludes_between(catalogue, dx("E1122", "ZZZ", "E1122"), TODAY)
     before = await excludes_between(catalogue, dx("E1122", "E1022"), BEFORE)
+    assert check is not None
+    assert before is not None
 
     assert [item.status for item in check.codes] == [
         CheckStatus.CHECKED,
@@ -402,14 +407,21 @@ async def test_a_code_that_no_grouping_names_has_none_rather_than_no_data(
 
 async def test_a_group_is_a_code_with_a_page_and_is_not_reported(catalogue: Database) -> None:
     (category,) = await codes_by_ref(catalogue, [(CodeSystemKey.HCC, "v28-37")], TODAY)
-    (page,) = await pages_by_ref(catalogue, [(CodeSystemKey.MSDRG, "372")], TODAY)
+    asked = [(CodeSystemKey.MSDRG, "372"), (CodeSystemKey.MDC, "06")]
+    page, mdc = await pages_by_ref(catalogue, asked, TODAY)
     assert isinstance(category, Code)
     assert isinstance(page, Page)
+    assert isinstance(mdc, Page)
 
     assert category.title == "Diabetes with Chronic Complications"
     assert category.why_not_billable == "V28-37 is not reported on a claim."
+    assert page.code.why_not_billable == "372 is not reported on a claim."
     assert page.groupings[0].kind is GroupingKind.MDC_MSDRG
     assert emptiness(SectionKind.MODIFIERS, page) == (
         EmptyState.NOT_APPLICABLE,
         "MS-DRG codes group other codes and are not reported.",
+    )
+    assert emptiness(SectionKind.COVERAGE_AND_PAYMENT, mdc) == (
+        EmptyState.NOT_APPLICABLE,
+        "MDC codes group other codes and are not reported.",
     )

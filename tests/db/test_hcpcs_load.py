@@ -103,6 +103,14 @@ async def test_a_successor_reports_what_it_changes_of_codes(second: list[LoadRep
     assert counts(second)["HCPCS_MODIFIER 2026-APR"] == (0, 0, 1, 0)
 
 
+async def test_a_successor_reports_which_values_of_payment_are_others(
+    second: list[LoadReport],
+) -> None:
+    # New are the coverage of Z0006 and the last days of Z0003 and Z0005; gone are the day that
+    # Z0003 had before, and the day and the reference of Z0004.
+    assert counts(second)["HCPCS_PAYMENT 2026-APR"] == (3, 0, 3, 0)
+
+
 @pytest.mark.usefixtures("first")
 async def test_the_same_bytes_again_change_nothing(database: Database, database_url: str) -> None:
     again = await load_rows(database_url, "2026-JAN", JANUARY, FIRST)

@@ -62,7 +62,7 @@ async def test_every_system_holds_exactly_the_codes_of_its_release(catalogue: Da
         ("HCC", "CODE", False): 783,
         ("MDC", "CODE", False): 25,
         ("MSDRG", "HEADER", False): 256,
-        ("MSDRG", "CODE", True): 772,
+        ("MSDRG", "CODE", False): 772,
     }
 
 
@@ -269,13 +269,15 @@ async def test_what_an_operator_loaded_stands_and_the_default_load_goes_on(
 
     in_order = "is loaded already; releases are loaded in the order of their dates"
     assert {report.release: report.skipped_because for report in reports} == {
-        "ICD10CM FY2026-APR": f"FY2027 {in_order}",
+        "ICD10CM FY2026-APR": "FY2026-APR is in force from 2026-04-01, and the later FY2027"
+        f" {in_order}",
         "ICD10PCS FY2024": "ICD10PCS FY2024 is loaded already, from other bytes"
         f" (sha256 {corrected.sha256})",
         "ICD9CM_DX FY2015": None,
         "ICD9CM_PX FY2015": None,
         "GEM_I9_I10 GEM-FY2013": None,
-        "GEM_I10_I9 GEM-FY2013": f"GEM-FY2018 {in_order}",
+        "GEM_I10_I9 GEM-FY2013": "GEM-FY2013 is in force from 2012-10-01, and the later"
+        f" GEM-FY2018 {in_order}",
         "HCC PY2026": None,
         "HCC_DX PY2026": None,
         "HCC_HIERARCHY PY2026": None,

@@ -306,7 +306,7 @@ async def test_a_map_cut_in_half_is_refused_where_it_ends(
         (b"0016070 One\n\n0016071 Two\n", 2, "is not a code and its title"),
         (b"0016070 One\n00I6071 Two\n", 2, "is not a code and its title"),
         (b"0016070 One\n0016070 Two\n", 2, "0016070 comes twice"),
-        (b"0016070 One\n0016071 Tw\xc3\xb6\n", 2, "is not ascii text"),
+        (b"0016070 One\n0016071 Tw\xc3\xb6\n", 2, "is not ASCII text"),
         (b"", 1, "ends inside a line; the file is cut"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from db.load import opening
-from db.load.opening import MOST_MEMBERS, member, opened, unpacked
+from db.load.opening import MOST_MEMBERS, Named, member, opened, unpacked
 from db.load.source import SourceFile
 from db.load.workbook import sheet_rows
 from schema.errors import FileRefused
@@ -50,20 +50,20 @@ def test_the_members_of_an_archive_come_in_its_order_by_their_own_names(tmp_path
 def test_a_bare_file_is_taken_whatever_its_name(tmp_path: Path) -> None:
     path = zip_at(tmp_path / "anything.txt", b"one\n")
 
-    assert member(path, r"order\.txt") == SourceFile("anything.txt", b"one\n")
+    assert member(path, Named(r"order\.txt", "order.txt")) == SourceFile("anything.txt", b"one\n")
 
 
 def test_the_member_that_is_wanted_is_found_by_its_name_in_any_case(tmp_path: Path) -> None:
     path = zip_at(tmp_path / "a.zip", WHOLE)
 
-    assert member(path, r"ORDER\.TXT").name == "order.txt"
+    assert member(path, Named(r"ORDER\.TXT", "order.txt")).name == "order.txt"
 
 
 @pytest.mark.parametrize(
     ("pattern", "reason"),
     [
-        (r"gem\.txt", r"a\.zip: has no file named like .*; it holds order\.txt, codes\.txt"),
-        (r".*\.txt", r"a\.zip: has 2 files named like .*; it holds order\.txt, codes\.txt"),
+        (r"gem\.txt", r"a\.zip: has no file named like a\.txt; it holds order\.txt, codes\.txt"),
+        (r".*\.txt", r"a\.zip: has 2 files named like a\.txt; it holds order\.txt, codes\.txt"),
     ],
 )
 def test_an_archive_without_the_one_file_is_refused_and_says_what_it_holds(
@@ -72,7 +72,7 @@ def test_an_archive_without_the_one_file_is_refused_and_says_what_it_holds(
     path = zip_at(tmp_path / "a.zip", WHOLE)
 
     with pytest.raises(FileRefused, match=reason):
-        member(path, pattern)
+        member(path, Named(pattern, "a.txt"))
 
 
 @pytest.mark.parametrize("told", [0, 4_000, 2**32 - 2])

@@ -334,6 +334,8 @@ async def test_a_time_that_cannot_be_told_is_refused_as_data(
         ids.encode("change", "2025-10-01:x:1"),
         ids.encode("change", "2025-13-01:1:1"),
         ids.encode("change", f"2025-10-01:{2**31}:1"),
+        ids.encode("change", f"2025-10-01:1:-{2**31 + 1}"),
+        ids.encode("change", "2025-10-01:-1:1"),
         "nonsense",
     ],
 )

@@ -71,7 +71,15 @@ CHILDREN = "query ($n: Int = 20) " + of_code(
 
 @pytest.mark.parametrize(
     ("variables", "points"),
-    [({}, 2 + 20), ({"n": 7}, 2 + 7), ({"n": None}, 2 + 20), ({"n": 5_000}, 2 + 100)],
+    [
+        ({}, 2 + 20),
+        ({"n": 7}, 2 + 7),
+        ({"n": 7.0}, 2 + 7),
+        ({"n": None}, 2 + 20),
+        ({"n": 5_000}, 2 + 100),
+        ({"n": -(10**400)}, 2),
+        ({"n": 1e300}, 2 + 100),
+    ],
 )
 def test_a_page_is_counted_by_its_first(variables: dict[str, Any], points: int) -> None:
     """The code and its connection, then one for each node; edges and page info are free."""
@@ -85,6 +93,20 @@ def test_pages_in_pages_multiply() -> None:
     assert cost(of_code(f"... on Code {{ {nested} }}")) == 1 + 1 + 10 * (1 + 1 + 3)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        """{ codes(refs: {value: "I10"}) { result { ... on Code { title } } } }""",
+        """query ($refs: [CodeRef!]! = {value: "I10"}) {
+             codes(refs: $refs) { result { ... on Code { title } } } }""",
+        """{ codes(refs: [{value: "I10"}]) { result { ... on Code { title } } } }""",
+        """{ nodes(ids: "an id") { ... on Code { parent { title } } } }""",
+    ],
+)
+def test_one_that_stands_for_a_list_is_counted_as_a_list_of_it(text: str) -> None:
+    assert cost(text) == 1 + 1
+
+
 @pytest.mark.parametrize(("count", "points"), [(1, 1 + 2 + 1), (100, 1 + 100 * (2 + 1))])
 def test_a_batch_is_counted_by_its_list_and_rows_by_twentieths(count: int, points: int) -> None:
     """Each source is an object with a connection; twenty rows make a point."""
@@ -93,6 +115,30 @@ def test_a_batch_is_counted_by_its_list_and_rows_by_twentieths(count: int, point
         crosswalks { edges { node { relationship target { title } } } } } } } }"""
 
     assert cost(text, sources=[{"system": "ICD10CM", "value": "I10"}] * count) == points
+
+
+@pytest.mark.parametrize(
+    ("text", "points"),
+    [
+        # Twenty findings a code, a twentieth each.
+        (
+            """query ($codes: [CodeKeyInput!]!) { excludesConflicts(codes: $codes) {
+                 ... on ExcludesCheck { findings { note giver { title } } } } }""",
+            1 + 3 * 20 * 0.05,
+        ),
+        # What hangs on each secondary diagnosis is read as often as there may be any.
+        (
+            """query ($codes: [String!]!) {
+                 drgCandidates(principalDiagnosis: "I10", secondaryDiagnoses: $codes) {
+                   ... on DrgCandidates { secondaryDiagnoses { code { parent { title } } } } } }""",
+            1 + 100 * (0.05 + 1),
+        ),
+    ],
+)
+def test_lists_that_grow_with_what_is_asked_are_counted_as_long_as_they_get(
+    text: str, points: int
+) -> None:
+    assert cost(text, codes=[{"system": "ICD10CM", "value": "I10"}] * 3) == points
 
 
 def test_a_page_of_a_code_costs_the_same_whatever_it_answers() -> None:

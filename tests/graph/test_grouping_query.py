@@ -158,6 +158,27 @@ async def test_no_kinds_and_an_impossible_day_are_invalid_input(ask_as: Any) -> 
     assert data["hccs"] == {"fields": [{"path": ["asOf"], "rule": "DATE_RANGE"}]}
 
 
+async def test_two_chapters_that_exclude_each_other_are_too_much_to_tell(
+    ask_as: Any, catalogue: Any
+) -> None:
+    rows = await catalogue.fetch(
+        "SELECT value FROM code WHERE system = 'ICD10CM' AND length(value) > 3 "
+        "AND value ~ '^(E7|P7)[0-4]' ORDER BY left(value, 1), value"
+    )
+    values = [row["value"] for row in rows]
+    codes = ", ".join(
+        f'{{system: ICD10CM, value: "{value}"}}' for value in (*values[:50], *values[-50:])
+    )
+
+    data = await ask_as("PARTNER")(
+        f"""{{ excludesConflicts(codes: [{codes}]) {{
+             ... on InvalidInput {{ fields {{ path rule }} }}
+             ... on ExcludesCheck {{ findings {{ note }} }} }} }}"""
+    )
+
+    assert data["excludesConflicts"] == {"fields": [{"path": ["codes"], "rule": "TOO_WIDE"}]}
+
+
 async def test_an_answer_repeats_what_the_package_says_of_its_own_table(ask_as: Any) -> None:
     """The diagnoses of 2026 are those of the publisher's year 2025."""
     data = await ask_as("PARTNER")(

@@ -144,7 +144,7 @@ def test_an_odd_row_is_refused_with_its_place(row: Row, column: int, reason: str
         (in_csv([]), "holds no row"),
         (xlsx([]), "holds no row"),
         (in_csv([("A00", 2020, "A01")])[:-9], "ends inside a line; the file is cut"),
-        ("é".encode("latin-1") + b"\n", "is not utf-8-sig text"),
+        ("é".encode("latin-1") + b"\n", "is not UTF-8 text"),
         (b"PK not an archive", "is not a whole zip archive: File is not a zip file"),
     ],
 )

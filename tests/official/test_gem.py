@@ -165,7 +165,7 @@ def test_an_odd_row_of_csv_is_refused_with_its_place(row: bytes, column: int, re
     [
         (b"", 1, "ends inside a line; the file is cut"),
         (b"0010  A000    00000\n0011  A0", 2, "ends inside a line; the file is cut"),
-        (b"0010  A000    00000\n\xff\n", 2, "is not ascii text"),
+        (b"0010  A000    00000\n\xff\n", 2, "is not ASCII text"),
         (b"a,b\n", 1, "has the columns ['a', 'b']"),
         (nber_csv("GEM_I9_I10", []), None, "holds no row"),
     ],

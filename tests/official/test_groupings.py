@@ -116,9 +116,9 @@ def test_a_snapshot_reads_as_it_was_made() -> None:
     assert msdrg.read(file, "v43.1") == Definitions(
         drgs=[
             CodeRow("001-002", CodeKind.HEADER, "First things", False),
-            CodeRow("001", CodeKind.CODE, "First things with MCC", True, None, "001-002", 1),
-            CodeRow("002", CodeKind.CODE, "First things without MCC", True, None, "001-002", 1),
-            CodeRow("004", CodeKind.CODE, "Lone thing", True),
+            CodeRow("001", CodeKind.CODE, "First things with MCC", False, None, "001-002", 1),
+            CodeRow("002", CodeKind.CODE, "First things without MCC", False, None, "001-002", 1),
+            CodeRow("004", CodeKind.CODE, "Lone thing", False),
         ],
         drg_mdcs=[MemberRow("004", "08")],
         diagnosis_mdcs=[MemberRow("A000", "08"), MemberRow("S061X3A", "24", ("SITE HEAD",))],

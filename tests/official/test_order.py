@@ -189,7 +189,7 @@ def changed(line: str, column: int, text: str) -> str:
             "A000 stands before its header A00",
         ),
         (FIRST + changed(SECOND, 80, "\t"), "2:1", "has a character that cannot be printed"),
-        (FIRST + changed(SECOND, 80, "é"), "2:80", "is not ascii text"),
+        (FIRST + changed(SECOND, 80, "é"), "2:80", "is not ASCII text"),
         ("", "1:1", "ends inside a line; the file is cut"),
     ],
 )

@@ -68,7 +68,7 @@ async def test_each_format_has_a_command(
     ]
 
     assert [(code, errors) for code, _, errors in told] == [(0, "")] * 4
-    assert all("1 added, 0 changed, 0" in output for _, output, _ in told)
+    assert all("1 added" in output for _, output, _ in told)
     releases = await database.fetch("SELECT kind, label, row_count FROM fact_release ORDER BY id")
     assert [tuple(row) for row in releases] == [
         ("NCCI_PTP_PRACTITIONER", "2026Q4", 1),
@@ -84,8 +84,7 @@ async def test_a_dry_run_tells_what_would_change_and_keeps_nothing(
     code, output, _ = await load(*PTP, at["ccipra-v324r0-f1.txt"], *EDITION, "--dry-run")
 
     assert code == 0
-    # The table is folded where the terminal ends.
-    assert "1 added, 0 changed, 0 removed, 2 unresolved" in " ".join(output.split())
+    assert "1 added, 2 unresolved" in output
     assert "nothing of it was kept: this was a dry run" in output
     assert await database.fetch("SELECT id FROM fact_release") == []
 
@@ -106,6 +105,5 @@ async def test_a_file_of_another_format_is_refused_in_a_sentence(
 async def test_unseen_layouts_are_called_experimental(load: Command) -> None:
     _, output, _ = await load("--help")
 
-    told = " ".join(output.replace("│", " ").split())
-    assert told.count("(experimental layout).") == 3
-    assert "Load CPT from files of a licence holder (experimental)." in told
+    told = output.split("Load ")[1:]
+    assert ["experimental" in one for one in told].count(True) == 4

@@ -22,8 +22,7 @@ async def test_a_trial_of_a_mapping_prints_its_difference_and_keeps_nothing(
     code, output, errors = await codestile("load", "gem", str(path), *SINCE_2014)
 
     assert (code, errors) == (0, "")
-    assert "GEM_I9_I10 GEM-FY2014" in output
-    assert "1 added, 0 changed, 23911 removed" in " ".join(output.split())
+    assert "GEM_I9_I10 GEM-FY2014     2  1 added, 23,911 removed in" in output
     assert "nothing of it was kept: this was a dry run" in output
     kept = await catalogue.fetch("SELECT label FROM map_release WHERE kind = 'GEM_I9_I10'")
     assert [row["label"] for row in kept] == ["GEM-FY2013"]

@@ -150,6 +150,53 @@ async def test_a_trial_tells_the_cost_and_answers_nothing_else(site: Site, argum
     assert (await browser.viewer("kind allowance { used }"))["allowance"] == {"used": 0}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "query ($dry: Boolean = true) { rateLimit(dryRun: $dry) { cost } %s }",
+        "{ ... { ...Asks } %s } fragment Asks on Query { rateLimit(dryRun: true) { cost } }",
+        "query ($dry: Boolean = true) { rateLimit(dryRun: true) @include(if: $dry) { cost } %s }",
+        "{ rateLimit(dryRun: true) { cost } ... { rateLimit(dryRun: true) { limit } } %s }",
+    ],
+)
+async def test_a_trial_is_one_however_it_is_written(site: Site, text: str) -> None:
+    browser = await site.browser()
+
+    response = await browser.post(text % 'codePage(ref: {value: "I10"}) { __typename }')
+
+    answer = response.json()
+    assert list(answer["data"]) == ["rateLimit"]
+    assert answer["data"]["rateLimit"]["cost"] == 10
+    assert answer["extensions"]["cost"]["remaining"] == 5_000
+    assert HEADER not in response.headers
+
+
+@pytest.mark.parametrize(
+    "asked", ["@include(if: false)", "@skip(if: true)", "@include(if: $dry) @skip(if: false)"]
+)
+async def test_a_trial_that_is_left_out_is_none(site: Site, asked: str) -> None:
+    browser = await site.browser()
+    declared = "($dry: Boolean = false)" if "$dry" in asked else ""
+
+    response = await browser.post(
+        f"query {declared} {{ rateLimit(dryRun: true) {asked} {{ cost }} viewer {{ kind }} }}"
+    )
+
+    assert response.json()["data"] == {"viewer": {"kind": "GUEST"}}
+    assert response.json()["extensions"]["cost"]["remaining"] == 4_999
+
+
+async def test_a_trial_with_wrong_variables_takes_nothing_and_runs_nothing(site: Site) -> None:
+    browser = await site.browser()
+    text = """query ($value: String!) { rateLimit(dryRun: true) { cost }
+              codePage(ref: {value: $value}) { __typename } }"""
+
+    response = await browser.post(text, {"value": 7})
+
+    assert "data" not in response.json()
+    assert response.headers["RateLimit-Remaining"] == "5000"
+
+
 async def test_a_trial_may_ask_for_more_than_one_operation_may_cost(site: Site) -> None:
     nested = "children(first: 100) { edges { node { title } } }"
     text = (
@@ -228,3 +275,21 @@ async def test_fhir_is_paid_from_the_same_bucket(site: Site) -> None:
     assert int(refused.headers["Retry-After"]) > 0
     [issue] = refused.json()["issue"]
     assert (issue["code"], issue["diagnostics"][:20]) == ("throttled", "This costs 20 points")
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "points"),
+    [("CodeSystem/$validate-code", 200, 20), ("ConceptMap/$translate", 403, 60)],
+)
+async def test_each_coding_of_a_concept_is_paid(
+    site: Site, operation: str, status: int, points: int
+) -> None:
+    browser = await site.browser()
+    coding = {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I10"}
+    concept = {"name": "codeableConcept", "valueCodeableConcept": {"coding": [coding] * 20}}
+    body = {"resourceType": "Parameters", "parameter": [concept]}
+
+    answered = await browser.client.post(f"/fhir/{operation}", json=body)
+
+    assert answered.status_code == status
+    assert answered.headers["RateLimit-Remaining"] == str(5_000 - points)
