@@ -26,6 +26,7 @@ ASKED = {
     "Query.node": 'node(id: "x") { id }',
     "Query.nodes": 'nodes(ids: ["x"]) { id }',
     "Query.viewer": "viewer { kind }",
+    "Query.rateLimit": "rateLimit { cost }",
     "Query.codeSystems": "codeSystems { key }",
     "Query.holdings": "holdings { subject }",
     "Query.code": f"code(ref: {{key: {CODE}}}) {{ __typename }}",
