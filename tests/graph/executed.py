@@ -65,31 +65,33 @@ async def by_program(
     program: Program, variables: dict[str, Any], context: object = None
 ) -> Told | Fallback:
     """What a program answers, once nothing of it runs any more."""
+    before = asyncio.all_tasks()
     result = program.execute(variables, context)
     if isinstance(result, Fallback):
         return result
-    return await _settled(result)
+    return await _settled(result, before)
 
 
 async def by_reference(
     schema: GraphQLSchema, document: DocumentNode, variables: dict[str, Any], context: object = None
 ) -> Told:
     """The same of graphql-core, with the executor that Strawberry's schemas name."""
-    return await _settled(
-        execute(
-            schema,
-            document,
-            context_value=context,
-            variable_values=variables,
-            executor_class=StrawberryGraphQLCoreExecutionContext,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # returns a plain bool
-        )
+    before = asyncio.all_tasks()
+    result = execute(
+        schema,
+        document,
+        context_value=context,
+        variable_values=variables,
+        executor_class=StrawberryGraphQLCoreExecutionContext,
+        is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # returns a plain bool
     )
+    return await _settled(result, before)
 
 
-async def _settled(result: Any) -> Told:
+async def _settled(result: Any, before: set[asyncio.Task[Any]]) -> Told:
+    """What was told, once no task runs that was not there before: others use the loop too."""
     told = Told.of(await result if isawaitable(result) else result)
-    while others := asyncio.all_tasks() - {asyncio.current_task()}:
+    while others := asyncio.all_tasks() - before:
         await asyncio.wait(others)
     return told
 
