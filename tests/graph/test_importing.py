@@ -117,7 +117,7 @@ async def test_the_last_line_is_read_before_the_first_is_entered(
 async def test_a_line_without_end_is_not_read_to_it(front: Desk) -> None:
     file = io.BytesIO(b"x" * 10_000_000)
 
-    with pytest.raises(FileRefused, match="events:1: longer than 16384 bytes"):
+    with pytest.raises(FileRefused, match="events:1:1: longer than 16384 bytes"):
         await imported(front, file)
 
     assert file.tell() == 16_385
