@@ -378,7 +378,7 @@ async def test_a_line_that_is_no_event_is_named_and_nothing_of_the_file_is_enter
     missing = await desk("import", str(tmp_path / "missing"))
     empty = await desk("import", write_lines(tmp_path / "empty", exported[-1]))
 
-    assert answer == (1, "", f"codestile: {file}:2: used: Input should be a valid integer\n")
+    assert answer == (1, "", f"codestile: {file}:2:1: used: Input should be a valid integer\n")
     assert ledger.xlen(log) == entries
     assert missing == (1, "", f"codestile: {tmp_path}/missing: No such file or directory\n")
     assert empty[:2] == (
