@@ -241,7 +241,7 @@ def _metrics(
     token = settings.metrics_token
     if token is None:
         return None
-    metrics = Metrics(meter, database, spending, view.executed)
+    metrics = Metrics(meter, database, view.executed, spending.counts)
     return metrics_answer(metrics, token.get_secret_value())
 
 

@@ -14,7 +14,6 @@ from starlette.responses import PlainTextResponse, Response
 
 from db.fallback import Totals, fallback_totals
 from db.pool import Database
-from graph.points import Spending
 from graph.site import Answer
 from metering.guarded import GuardedMeter
 from metering.lag import Lag, archive_lag
@@ -39,12 +38,13 @@ class Metrics(Collector):
         self,
         meter: GuardedMeter,
         database: Database,
-        spending: Spending,
         executed: Mapping[str, int] | None = None,
+        paid: Mapping[str, int] | None = None,
     ) -> None:
-        """`executed`: operations so far by the way they went, read anew each time."""
+        """Operations so far, read anew each time: `executed` by the way they went, `paid` by what
+        became of their cost."""
         self._meter = meter
-        self._spending = spending
+        self._paid = paid or {}
         self._database = database
         self._executed = executed or {}
         self._snapshot = Snapshot()
@@ -92,7 +92,7 @@ class Metrics(Collector):
             "points_operations",
             "Operations that were paid for, refused, or let through with the store away.",
             "result",
-            {result: self._spending.counts[result] for result in ("paid", "refused", "unasked")},
+            self._paid,
         )
         is_open = self._meter.episode is not None
         yield _gauge("meter_fallback_open", "1 while this process has PostgreSQL decide.", is_open)

@@ -95,7 +95,7 @@ class Spending:
         self._is_on = is_on
         self._monotonic = monotonic
         self._away_until = 0.0
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter(paid=0, refused=0, unasked=0)
         """Operations that were `paid` for, `refused`, and let through `unasked` with the store
         away."""
 
@@ -125,7 +125,8 @@ class Spending:
                 for other, payer in buckets[:at]:
                     await self._spend(other, payer, -cost)
                 return paid
-        self.counts["paid"] += 1
+        if buckets:
+            self.counts["paid"] += 1
         return paid
 
     def _buckets(self, visit: Visit, own: Bucket) -> list[tuple[Bucket, str]]:
