@@ -1,6 +1,7 @@
 """Order files, codes files and addenda: what is written is read, and damage is refused."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -287,8 +288,13 @@ def _survives(seed: int) -> None:
         (icd10cm_order.codes(NEW), icd10cm_codes.read),
     ):
         _read_or_refused(SourceFile("f.txt", damaged(content, seed)), read)
-    file = SourceFile("f.txt", damaged(WHOLE.encode(), seed))
-    _read_or_refused(file, lambda file: addenda.read(file, addenda.ICD10CM_ORDER))
+    for content, form in (
+        (WHOLE.encode(), addenda.ICD10CM_ORDER),
+        (order_addenda(TABLE, TABLE[:-1], 2026, "icd10pcs"), addenda.ICD10PCS_ORDER),
+        (codes_addenda(OLD, NEW, 2026), addenda.ICD10CM_CODES),
+    ):
+        file = SourceFile("f.txt", damaged(content, seed))
+        _read_or_refused(file, partial(addenda.read, layout=form))
 
 
 def _read_or_refused(file: SourceFile, read: Callable[[SourceFile], object]) -> None:
