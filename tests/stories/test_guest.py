@@ -14,7 +14,7 @@ SIX_LOCKED = [
     ("MODIFIERS", "EmptySection"),
     ("CROSSWALKS", "LockedSection"),
     ("CODE_EDITS", "EmptySection"),
-    ("COVERAGE_AND_PAYMENT", "EmptySection"),
+    ("COVERAGE_AND_PAYMENT", "LockedSection"),
     ("HISTORY", "LockedSection"),
 ]
 
@@ -127,9 +127,7 @@ async def test_preview_makes_nobody_a_guest(browser: Any, redis_url: str) -> Non
     )
     assert [part["reason"] for part in preview["sections"] if "reason" in part] == [
         "PREVIEW",
-        "REGISTRATION_REQUIRED",
-        "REGISTRATION_REQUIRED",
-        "REGISTRATION_REQUIRED",
+        *["REGISTRATION_REQUIRED"] * 4,
     ]
     assert not browser.client.cookies
     assert events_in(redis_url) == []
