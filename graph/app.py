@@ -44,8 +44,7 @@ from graph.points import Spending
 from graph.secret import key_seed, people_secret
 from graph.settings import Settings
 from graph.site import Answer, StoreProblems, site
-from graph.turns import Turns
-from graph.views import fhir_view, graphql_view, named_documents
+from graph.views import both_views
 from graph.webhooks import SubscriptionHook
 from metering.archived import UsageArchive
 from metering.carryover import CarryOver
@@ -130,12 +129,8 @@ async def build(
             ):
                 visitors = Visitors(guests, database, people.cookie, now, services.keys.holder)
                 spending = Spending(Points(meter.store), plans, is_on=settings.api_points)
-                named = named_documents(settings, database, meter.store)
-                who, turns = identify or visitors, Turns()
-                view = graphql_view(
-                    settings, services, who, deprecated.note, turns, spending, named
-                )
-                fhir = fhir_view(settings, services, who, turns, spending)
+                who, note = identify or visitors, deprecated.note
+                view, fhir = both_views(settings, services, who, note, spending, meter.store)
                 yield _site(settings, view, fhir, database, guarded, changes, spending)
 
 

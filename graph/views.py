@@ -19,6 +19,22 @@ from metering.remembered import RememberedDocuments
 from metering.store import Store
 
 
+def both_views(
+    settings: Settings,
+    services: Services,
+    identify: Identify,
+    note_deprecated: NoteDeprecated,
+    spending: Spending,
+    store: Store,
+) -> tuple[GraphQLView, FhirView]:
+    """What answers GraphQL and what answers FHIR, taking turns with each other."""
+    turns, named = Turns(), named_documents(settings, services.database, store)
+    return (
+        graphql_view(settings, services, identify, note_deprecated, turns, spending, named),
+        fhir_view(settings, services, identify, turns, spending),
+    )
+
+
 def graphql_view(
     settings: Settings,
     services: Services,

@@ -14,6 +14,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
+    GraphQLUnionType,
     get_named_type,
     get_nullable_type,
     is_composite_type,
@@ -52,8 +53,8 @@ ROWS = frozenset(
 """Objects of which the statement that answers a question brings as many as there are: each weighs a
 twentieth, and what stands in one nothing, but for what has to be read by itself."""
 ROW_WEIGHT = 0.05
-PAIRED = frozenset({"Query.pairEdits"})
-"""Fields that are given a list and answer a page of something else: that list is no size."""
+UNSIZED = frozenset({"Query.pairEdits", "Mutation.createApiKey"})
+"""Fields that are given a list and answer something else: that list is no size."""
 
 FIELD_WEIGHTS = {
     "Query.codePage": 10.0,
@@ -164,16 +165,33 @@ def _directives(
     is_list = is_list_type(get_nullable_type(field.type))
     slicing = slicing_argument(f"{owner.name}.{name}", field)
     if slicing is not None:
-        wrapped = "edges" if slicing == "first" else "items"
+        sized = ["edges"] if slicing == "first" else _lists_in(get_named_type(field.type))
         yield ListSize(
             slicing_arguments=[slicing],
-            sized_fields=strawberry.UNSET if is_list else [wrapped],
+            sized_fields=strawberry.UNSET if is_list else sized,
             require_one_slicing_argument=False,
         )
     elif (
         is_list and name not in ("edges", "items") and is_composite_type(get_named_type(field.type))
     ):
         yield ListSize(assumed_size=assumed_length(f"{owner.name}.{name}"))
+
+
+def _lists_in(answered: GraphQLNamedType) -> list[str]:
+    """The lists of objects that the answer to a batch holds, in order of name; refusals have
+    none that counts."""
+    members = answered.types if isinstance(answered, GraphQLUnionType) else (answered,)
+    return sorted(
+        {
+            name
+            for member in members
+            if isinstance(member, GraphQLObjectType)
+            and "Problem" not in {interface.name for interface in member.interfaces}
+            for name, field in member.fields.items()
+            if is_list_type(get_nullable_type(field.type))
+            and is_composite_type(get_named_type(field.type))
+        }
+    )
 
 
 def assumed_length(coordinate: str) -> int:
@@ -186,7 +204,7 @@ def slicing_argument(coordinate: str, field: GraphQLField) -> str | None:
     that it must be given; None where none does."""
     if "first" in field.args:
         return "first"
-    if coordinate in PAIRED:
+    if coordinate in UNSIZED:
         return None
     return next((name for name, arg in field.args.items() if _is_batch(arg)), None)
 

@@ -13,7 +13,7 @@ from graph.estimate import cost_of
 from graph.limits import LIMITS
 from graph.points import NEIGHBOURS
 from graph.sdl import printed
-from graph.weights import ASSUMED_LENGTHS, FIELD_WEIGHTS, PAIRED, ROWS, TYPE_WEIGHTS
+from graph.weights import ASSUMED_LENGTHS, FIELD_WEIGHTS, ROWS, TYPE_WEIGHTS, UNSIZED
 from schema.people import ViewerKind
 from tests.stories.conftest import PAGE
 
@@ -149,7 +149,7 @@ def test_a_page_of_a_code_costs_the_same_whatever_it_answers() -> None:
 
 def test_every_weight_is_of_something_in_the_schema() -> None:
     types = api()._schema.type_map
-    for coordinate in (*FIELD_WEIGHTS, *ASSUMED_LENGTHS, *PAIRED):
+    for coordinate in (*FIELD_WEIGHTS, *ASSUMED_LENGTHS, *UNSIZED):
         owner, field = coordinate.split(".")
         published = types[owner]
         assert isinstance(published, GraphQLObjectType)
@@ -178,6 +178,7 @@ def applied(coordinate: str) -> dict[str, Any]:
     [
         ("Query.codePage", {"cost": {"weight": "10"}}),
         ("Mutation.logIn", {"cost": {"weight": "10"}}),
+        ("Mutation.createApiKey", {"cost": {"weight": "10"}}),
         ("CodeEdge", {"cost": {"weight": "0"}}),
         ("Crosswalk", {"cost": {"weight": "0.05"}}),
         ("Crosswalk.target", {"cost": {"weight": "0"}}),
@@ -195,6 +196,16 @@ def applied(coordinate: str) -> dict[str, Any]:
                 "listSize": {
                     "slicingArguments": ["sources"],
                     "sizedFields": ["items"],
+                    "requireOneSlicingArgument": False,
+                }
+            },
+        ),
+        (
+            "Query.excludesConflicts",
+            {
+                "listSize": {
+                    "slicingArguments": ["codes"],
+                    "sizedFields": ["codes", "findings"],
                     "requireOneSlicingArgument": False,
                 }
             },
